@@ -1,0 +1,261 @@
+import { z } from 'zod';
+import { accountId, imageId, mapBy, regionName, setOf, tagKey, tagValue, whole, withRules } from './fields.ts';
+import { policyStatus } from './policy-status.ts';
+
+const ARCHITECTURES = ['i386', 'x86_64', 'arm64', 'x86_64_mac', 'arm64_mac'] as const;
+
+const region = z
+  .object({ name: regionName('The region, for example eu-west-1. It must be enabled in the account.') })
+  .meta({ description: 'A region that must hold a copy of each wanted version.' });
+
+const imageSelector = withRules(
+  z.object({
+    names: setOf(
+      z.string().min(1).max(128),
+      50,
+      'Image names, one of which must match. `*` stands for any characters, `?` for none or one, `\\` takes the next character as it is (the rules of EC2 filters).',
+    ).optional(),
+    tags: z
+      .record(tagKey('A tag key.'), tagValue())
+      .meta({ description: 'Tags that the image must carry, each with exactly this value.', maxProperties: 20 })
+      .optional(),
+    ids: setOf(
+      imageId('An image id.'),
+      100,
+      'Image ids, one of which must match. Only an id that is listed here lets a copy made by a policy be a source itself.',
+    ).optional(),
+    architectures: setOf(z.enum(ARCHITECTURES), 5, 'Architectures, one of which must match.').optional(),
+    owner: z
+      .enum(['self'])
+      .default('self')
+      .meta({ description: 'Who must own the image. `self`: the source account.' }),
+    exclude: setOf(
+      z.string().min(1).max(128),
+      100,
+      'Ids or exact names of source images that must not be used. A version that has copies is withdrawn by this, also after its source is gone.',
+    ).optional(),
+  }),
+  {
+    rule: 'has(self.names) || has(self.tags) || has(self.ids) || has(self.architectures)',
+    message: 'must hold at least one of names, tags, ids and architectures',
+  },
+  {
+    rule: '!has(self.tags) || self.tags.all(k, size(k) >= 1 && size(k) <= 128)',
+    message: 'tag keys must be 1 to 128 characters long',
+  },
+).meta({
+  description: 'Which images are sources. Every criterion that is given must match; at least one must be given.',
+});
+
+const immutable = (what: string): { rule: string; message: string } => ({
+  rule: 'self == oldSelf',
+  message: `${what} must not change: create another policy for another source`,
+});
+
+const source = z
+  .object({
+    account: withRules(
+      accountId('The account that owns the source images. It cannot be changed later.'),
+      immutable('source.account'),
+    ),
+    region: withRules(
+      regionName('The region in which the source images are. It cannot be changed later.'),
+      immutable('source.region'),
+    ),
+    images: imageSelector,
+    groupBy: setOf(
+      tagKey('A tag key.'),
+      5,
+      'Tag keys. Images of the same architecture that have the same values of these tags are one family: versions that replace each other. Default: none, so that a family is an architecture.',
+    ).optional(),
+    newest: whole(
+      1,
+      1000,
+      'How many versions of each family are wanted everywhere, newest first by the date of the source image. Default: retention.keepNewest, or 1 without retention.',
+    ).optional(),
+  })
+  .meta({ description: 'Where the images come from.' });
+
+const account = z.object({
+  id: accountId(
+    'The account that gets copies of its own. An AwsAccount of this name must allow the namespace of the policy.',
+  ),
+  regions: mapBy('name', region, 40, 'Where in this account. Default: spec.regions.').optional(),
+  share: z.boolean().meta({ description: 'Share these copies as spec.sharing says, too. Default: false.' }).optional(),
+});
+
+const tags = withRules(
+  z.object({
+    fromSource: z.enum(['All', 'None']).default('All').meta({
+      description:
+        'Which tags of the source image its copies and their snapshots get. Never taken over: amifleet.io/*, aws:* and the marks of other managers.',
+    }),
+    exclude: setOf(tagKey('A tag key.'), 50, 'Keys of tags that are not taken over from the source.').optional(),
+    add: z
+      .record(tagKey('A tag key.'), tagValue())
+      .meta({
+        description:
+          'Tags that copies and their snapshots get beside those of the source. The same key here wins over the source. A tag that is taken out of this list stays where it was written.',
+        maxProperties: 40,
+      })
+      .optional(),
+  }),
+  {
+    rule: "!has(self.add) || self.add.all(k, size(k) >= 1 && size(k) <= 128 && !k.startsWith('aws:') && !k.startsWith('amifleet.io/'))",
+    message: 'tag keys must be 1 to 128 characters long and must not start with aws: or amifleet.io/',
+    fieldPath: '.add',
+  },
+).meta({ description: 'Tags of the copies and of their snapshots. Absent: all tags of the source.' });
+
+const ARN = 'arn:aws(-[a-z]+)*:organizations::[0-9]{12}:';
+
+const sharing = withRules(
+  z.object({
+    accounts: setOf(
+      accountId('An account id.'),
+      1000,
+      'Accounts that may launch the images. The account that owns an image may always launch it and is passed over here.',
+      0,
+    ).optional(),
+    organizations: setOf(
+      z
+        .string()
+        .max(128)
+        .regex(new RegExp(`^${ARN}organization/o-[a-z0-9]+$`)),
+      50,
+      'Organisations, as full ARNs (arn:aws:organizations::<management account>:organization/o-…), whose accounts may launch the images.',
+      0,
+    ).optional(),
+    organizationalUnits: setOf(
+      z
+        .string()
+        .max(160)
+        .regex(new RegExp(`^${ARN}ou/o-[a-z0-9]+/ou-[a-z0-9]+-[a-z0-9]+$`)),
+      500,
+      'Organisational units, as full ARNs (arn:aws:organizations::<management account>:ou/o-…/ou-…), whose accounts, nested units included, may launch the images.',
+      0,
+    ).optional(),
+    unlistedGrants: z
+      .enum(['Revoke', 'Keep'])
+      .default('Revoke')
+      .meta({ description: 'What becomes of launch permissions that are not listed here: taken back, or left alone.' }),
+  }),
+  {
+    rule: '(has(self.accounts) ? size(self.accounts) : 0) + (has(self.organizations) ? size(self.organizations) : 0) + (has(self.organizationalUnits) ? size(self.organizationalUnits) : 0) <= 1000',
+    message:
+      'must name at most 1000 accounts, organizations and organizationalUnits together (the quota of EC2 for one image)',
+  },
+).meta({
+  description:
+    'Who may launch the images in the source account. Absent: launch permissions are not managed. Present: it is the whole truth, so an empty object means nobody.',
+});
+
+const retention = z
+  .object({
+    keepNewest: whole(
+      1,
+      1000,
+      'How many versions of each family are kept in each target, counting only those that are ready there. Default 1.',
+    ).default(1),
+    keepDays: whole(
+      0,
+      3650,
+      'Versions younger than this many days, by the date of the source image, are kept too.',
+    ).optional(),
+    deleteAfterDays: whole(
+      0,
+      3650,
+      'Days after a version was marked surplus (tag amifleet.io/surplus-since) until its copies are deleted. Left out: nothing is deleted.',
+    ).optional(),
+    scope: z
+      .enum(['Copies'])
+      .default('Copies')
+      .meta({
+        description: 'What may be retired. `Copies`: only images that this controller made, never a source image.',
+      }),
+    snapshots: z
+      .enum(['Delete', 'Keep'])
+      .default('Delete')
+      .meta({ description: 'What becomes of the snapshots of an image after it is deleted.' }),
+    maxDeletionsPerDay: whole(
+      0,
+      1000,
+      'How many versions may be deleted in one day (UTC) because of this policy. Default 10. 0 stops all deletions.',
+    ).default(10),
+  })
+  .meta({ description: 'How long versions are kept. Absent: nothing is ever retired.' });
+
+const spec = withRules(
+  z.object({
+    suspend: z.boolean().default(false).meta({
+      description:
+        'Stops all work on this policy. Only its deletion and the taking back of temporary grants go on. Default false.',
+    }),
+    mode: z.enum(['Apply', 'Plan']).default('Apply').meta({
+      description: '`Plan` publishes in status what would be done, with reasons, and changes nothing in AWS.',
+    }),
+    source,
+    regions: mapBy(
+      'name',
+      region,
+      40,
+      'Where each wanted version must exist in the source account. Where the own region of the source is listed, the source image itself is the image.',
+    ),
+    accounts: mapBy('id', account, 200, 'Other accounts that own copies of their own.').optional(),
+    tags: tags.optional(),
+    sharing: sharing.optional(),
+    retention: retention.optional(),
+    deletionPolicy: z.enum(['Retain', 'Delete']).default('Retain').meta({
+      description:
+        'What becomes of the copies when this object is deleted. `Retain`: nothing in AWS changes. `Delete`: copies that are proven unused are deleted, never sources; what is in use keeps the object from going (DeletionBlocked).',
+    }),
+  }),
+  {
+    rule: '!has(self.accounts) || self.accounts.all(a, a.id != self.source.account)',
+    message: 'accounts must not list the source account: its regions belong in spec.regions',
+    fieldPath: '.accounts',
+  },
+  {
+    rule: '!has(self.accounts) || has(self.sharing) || self.accounts.all(a, !has(a.share) || !a.share)',
+    message: 'share: true needs spec.sharing, which says with whom',
+    fieldPath: '.accounts',
+  },
+).meta({ description: 'What must be true in AWS.' });
+
+/** What Kubernetes keeps about every object, as far as this project reads it. */
+const objectMeta = z.looseObject({
+  name: z.string(),
+  namespace: z.string().optional(),
+  uid: z.string().optional(),
+  generation: z.number().optional(),
+  resourceVersion: z.string().optional(),
+  creationTimestamp: z.string().optional(),
+  deletionTimestamp: z.string().optional(),
+  finalizers: z.array(z.string()).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+
+/** The `AmiPolicy` kind: the one source of its types, its CRD, its documentation. */
+export const amiPolicy = withRules(z.object({ spec, status: policyStatus.optional() }), {
+  rule: 'size(self.metadata.name) <= 63',
+  message: 'metadata.name must be at most 63 characters long: it becomes part of tag values',
+}).meta({
+  description:
+    'An AmiPolicy says in which regions and accounts images must exist, who may launch them and how long they are kept.',
+});
+
+export type ObjectMeta = z.output<typeof objectMeta>;
+/** The spec as users write it: fields with a default may be absent. */
+export type AmiPolicySpecInput = z.input<typeof spec>;
+/** The spec with its defaults filled in. */
+export type AmiPolicySpec = z.output<typeof spec>;
+export interface AmiPolicy {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: ObjectMeta;
+  readonly spec: AmiPolicySpec;
+  readonly status?: z.output<typeof policyStatus> | undefined;
+}
+
+export const amiPolicySpec = spec;

@@ -1,0 +1,31 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { VERSION } from './version.ts';
+
+/** Loaded one by one: `amifleet plan` should not wait for what only the demo needs. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  crds: async () => (await import('./commands/crds.ts')).crdsCommand(),
+};
+
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command('amifleet')
+    .description('Keeps fleets of Amazon Machine Images as AmiPolicy objects declare them.')
+    .version(VERSION)
+    .showHelpAfterError('Run amifleet --help, or amifleet COMMAND --help, for what is accepted.')
+    .exitOverride();
+  const wanted = commands[argv[2] ?? ''];
+  const loaded = wanted ? [await wanted()] : await Promise.all(Object.values(commands).map((load) => load()));
+  for (const command of loaded) program.addCommand(command.exitOverride());
+  try {
+    await program.parseAsync([...argv]);
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // commander has printed its own message already.
+    if (error instanceof CommanderError) return error.exitCode;
+    console.error(`amifleet: ${error instanceof Error ? error.message : String(error)}`);
+    if (process.env['AMIFLEET_DEBUG'] && error instanceof Error) console.error(error.stack);
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv);

@@ -1,0 +1,36 @@
+import type { AmiPolicySpec } from '../api/ami-policy.ts';
+import { type Owner, ownerTags } from './identity.ts';
+import type { Tags } from './model.ts';
+import { isoTime, mayTravel, TAG } from './tags.ts';
+import { type Attempt, attemptTag } from './token.ts';
+import type { Version } from './versions.ts';
+
+/** The tags that a copy and its snapshots must carry because the policy says so. */
+export function userTags(spec: AmiPolicySpec, version: Version): Tags {
+  const excluded = new Set(spec.tags?.exclude);
+  const fromSource = spec.tags?.fromSource === 'None' ? {} : tagsOfSource(version);
+  const taken = Object.entries(fromSource).filter(([key]) => mayTravel(key) && !excluded.has(key));
+  return { ...Object.fromEntries(taken), ...spec.tags?.add };
+}
+
+/** Where the source is gone, its tags live on its copies. */
+function tagsOfSource(version: Version): Tags {
+  if (version.source.kind !== 'gone' && version.source.kind !== 'unknown') return version.source.image.tags;
+  const copies = [...version.copies.values()].flat();
+  return copies.find(({ image }) => image.state === 'available')?.image.tags ?? {};
+}
+
+/** The tags by which a copy is known: whose it is, of which source, in which family. */
+export function identityTags(owner: Owner, version: Version, attempt: Attempt): Tags {
+  const attempted = attemptTag(attempt);
+  return {
+    ...ownerTags(owner),
+    [TAG.sourceImage]: version.id,
+    [TAG.sourceRegion]: owner.source.region,
+    [TAG.sourceAccount]: owner.source.account,
+    [TAG.sourceCreated]: isoTime(version.createdAt),
+    [TAG.sourceName]: version.name,
+    [TAG.family]: version.family,
+    ...(attempted !== undefined && { [TAG.attempt]: attempted }),
+  };
+}

@@ -1,0 +1,117 @@
+import { ownerTags } from './identity.ts';
+import type { Target } from './model.ts';
+import { inventoryOf, label, type Pass } from './pass.ts';
+import { isoTime, TAG } from './tags.ts';
+import { type Copy, isSourceTarget, type Version } from './versions.ts';
+
+/**
+ * What is written on copies before anything happens to them, and taken off when the rules change their mind: whose they
+ * are, that their version is withdrawn, since when they are surplus. Nothing of it is concluded from an incomplete view:
+ * while the source or the target could not be listed, marks stay as they are.
+ */
+export function markCopies(pass: Pass): void {
+  const { set, owner } = pass;
+  const sourceSeen = inventoryOf(pass, owner.source) !== undefined;
+  for (const version of set.versions) {
+    for (const copies of version.copies.values()) {
+      for (const copy of copies) {
+        if (copy.ownership.kind === 'former') takeOver(pass, version, copy);
+        else if (sourceSeen && copy.image.state !== 'failed') {
+          markWithdrawn(pass, version, copy);
+          markSurplus(pass, version, copy, duplicateOf(copy, copies));
+        }
+      }
+    }
+  }
+}
+
+/** A policy that was made again under its name, or first applied from a file, takes its copies back. */
+function takeOver(pass: Pass, version: Version, copy: Copy): void {
+  const { draft, owner } = pass;
+  const snapshots = copy.image.volumes.flatMap(({ snapshotId }) => (snapshotId === undefined ? [] : [snapshotId]));
+  draft.act({
+    id: `take-over ${copy.image.id}`,
+    kind: 'TakeOver',
+    target: copy.target,
+    subject: label(version.name, copy.image.id),
+    reason: `it was made for an earlier ${owner.namespace}/${owner.name}, which this policy succeeds`,
+    call: { do: 'tag', resources: [copy.image.id, ...snapshots], tags: ownerTags(owner) },
+  });
+}
+
+function markWithdrawn(pass: Pass, version: Version, copy: Copy): void {
+  const { draft, now } = pass;
+  const marked = copy.image.tags[TAG.withdrawnSince] !== undefined;
+  const subject = label(version.name, copy.image.id);
+  if (version.withdrawn !== undefined && !marked) {
+    draft.act({
+      id: `mark-withdrawn ${copy.image.id}`,
+      kind: 'MarkWithdrawn',
+      target: copy.target,
+      subject,
+      reason: version.withdrawn,
+      call: { do: 'tag', resources: [copy.image.id], tags: { [TAG.withdrawnSince]: isoTime(now) } },
+    });
+  }
+  if (version.withdrawn === undefined && marked) {
+    draft.act({
+      id: `clear-withdrawn ${copy.image.id}`,
+      kind: 'ClearMark',
+      target: copy.target,
+      subject,
+      reason: 'its source is available and matches again',
+      call: { do: 'untag', resources: [copy.image.id], keys: [TAG.withdrawnSince] },
+    });
+  }
+}
+
+function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | undefined): void {
+  const { draft, now, spec, standings } = pass;
+  const marked = copy.image.tags[TAG.surplusSince] !== undefined;
+  const subject = label(version.name, copy.image.id);
+  const why = surplusReason(pass, version, copy.target, original);
+  if (why !== undefined && !marked && spec.retention) {
+    draft.act({
+      id: `mark-surplus ${copy.image.id}`,
+      kind: 'MarkSurplus',
+      target: copy.target,
+      subject,
+      reason: why,
+      call: { do: 'tag', resources: [copy.image.id], tags: { [TAG.surplusSince]: isoTime(now) } },
+    });
+  }
+  if (why === undefined && marked) {
+    const standing = standings.of(version, copy.target);
+    draft.act({
+      id: `clear-surplus ${copy.image.id}`,
+      kind: 'ClearMark',
+      target: copy.target,
+      subject,
+      reason: standing.kind === 'retained' ? `kept again: ${standing.why}` : 'wanted again',
+      call: { do: 'untag', resources: [copy.image.id], keys: [TAG.surplusSince] },
+    });
+  }
+}
+
+/** Why the rules do not keep a copy; undefined when they do. */
+export function surplusReason(
+  pass: Pass,
+  version: Version,
+  target: Target,
+  original: Copy | undefined,
+): string | undefined {
+  if (original) return `${original.image.id} is the copy of this version here; this is a second one`;
+  const standing = pass.standings.of(version, target);
+  if (standing.kind === 'surplus') return standing.why;
+  if (isSourceTarget(target, pass.owner.source) && version.source.kind === 'usable') {
+    return 'the source image itself is back in its own region';
+  }
+  return undefined;
+}
+
+/** The copy that stays where there are two of one version in one target: the oldest that is ready, else the oldest. */
+export function duplicateOf(copy: Copy, copies: readonly Copy[]): Copy | undefined {
+  const live = copies.filter(({ image }) => image.state === 'available' || image.state === 'pending');
+  const kept = live.find(({ image }) => image.state === 'available') ?? live[0];
+  return kept && kept.image.id !== copy.image.id && live.includes(copy) ? kept : undefined;
+}

@@ -1,0 +1,123 @@
+/**
+ * What decisions are made of: plain data about images, targets and what was seen of them. The words, as everywhere:
+ *
+ * - source image: what the selector of a policy finds
+ * - version: a source image and all its copies; it outlives the source
+ * - family: versions that replace each other (same architecture, same values of the groupBy tags)
+ * - target: one (account, region)
+ * - copy: an image that this controller made for a (version, target)
+ * - origin: the image that a copy is made from
+ * - wanted: a version that must exist in every target of the policy
+ * - retained, surplus: kept by the rules, or not
+ * - withdrawn: taken back on purpose
+ * - inventory: what was observed of one target
+ * - evidence: why an image counts as used, unused or unknown
+ * - plan: the actions, each with its reason; action: one mutating AWS call
+ */
+
+export interface Target {
+  readonly account: string;
+  readonly region: string;
+}
+
+/** `account/region`: a target as the key of a map, and as users see it. */
+export type TargetKey = string;
+
+export const targetKey = (target: Target): TargetKey => `${target.account}/${target.region}`;
+
+/** `invalid` and `error` are in EC2's model without a meaning; they are left alone. */
+export type ImageState =
+  | 'pending'
+  | 'available'
+  | 'failed'
+  | 'disabled'
+  | 'deregistered'
+  | 'invalid'
+  | 'error'
+  | 'transient';
+
+export interface Volume {
+  readonly snapshotId?: string;
+  readonly sizeGiB: number;
+  readonly encrypted: boolean;
+}
+
+export type Tags = Readonly<Record<string, string>>;
+
+/** One AMI as DescribeImages shows it to its owner. Times are milliseconds since the epoch. */
+export interface Image {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly state: ImageState;
+  /** What EC2 says of a failure. */
+  readonly stateReason?: string;
+  readonly createdAt: number;
+  readonly architecture: string;
+  readonly tags: Tags;
+  readonly volumes: readonly Volume[];
+  /** Undefined: never launched, or not yet reported (EC2 lags by up to 24 h). */
+  readonly lastLaunchedAt?: number;
+  /** `disabled`, `enabled-…`, or `disabled after <time>` during the cool-down. */
+  readonly protection: string;
+  /** The image it was copied or created from, as EC2 recorded it. */
+  readonly madeFrom?: string;
+}
+
+/** One EBS snapshot of the owner. */
+export interface Snapshot {
+  readonly id: string;
+  readonly state: string;
+  /** 0 to 100. */
+  readonly progress: number;
+  readonly description: string;
+  readonly tags: Tags;
+  readonly sizeGiB: number;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+}
+
+/** Who may launch an image, beside its owner. */
+export interface LaunchGrants {
+  readonly accounts: readonly string[];
+  readonly organizations: readonly string[];
+  readonly organizationalUnits: readonly string[];
+  readonly public: boolean;
+}
+
+export const NO_GRANTS: LaunchGrants = { accounts: [], organizations: [], organizationalUnits: [], public: false };
+
+/** Something that had to be asked for by itself. A failed answer is never taken for a no. */
+export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+
+/** What refers to an image in its own account, for example `ec2:Instance i-0abc`. */
+export type References = readonly string[];
+
+/**
+ * What was observed of one target. Images and snapshots were listed completely (an incomplete listing is no inventory);
+ * the other maps hold what was asked for image by image.
+ */
+export interface Inventory {
+  readonly images: ReadonlyMap<string, Image>;
+  readonly snapshots: ReadonlyMap<string, Snapshot>;
+  readonly launchGrants: ReadonlyMap<string, Answer<LaunchGrants>>;
+  /** Accounts that may create volumes from a snapshot, by snapshot id. */
+  readonly volumeGrants: ReadonlyMap<string, Answer<readonly string[]>>;
+  readonly references: ReadonlyMap<string, Answer<References>>;
+  /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
+  readonly bin?: Answer<ReadonlySet<string>>;
+}
+
+/** A target as a decision sees it: observed, or not, and then why. */
+export type TargetView =
+  | { readonly kind: 'observed'; readonly inventory: Inventory; readonly readOnly: boolean }
+  | { readonly kind: 'unavailable'; readonly code: string; readonly message: string; readonly stalls: boolean };
+
+/** Something that a decision needs to know and that nobody has asked AWS yet. */
+export type Need =
+  | { readonly kind: 'launchGrants'; readonly target: Target; readonly imageId: string }
+  | { readonly kind: 'volumeGrants'; readonly target: Target; readonly snapshotId: string }
+  | { readonly kind: 'references'; readonly target: Target; readonly imageId: string }
+  | { readonly kind: 'bin'; readonly target: Target };
+
+export const DAY_MS = 86_400_000;

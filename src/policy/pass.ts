@@ -1,0 +1,86 @@
+import type { AmiPolicySpec } from '../api/ami-policy.ts';
+import type { Owner } from './identity.ts';
+import { type Image, type Inventory, type LaunchGrants, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
+import type { PlanDraft } from './plan.ts';
+import type { Standings } from './standing.ts';
+import type { Attempt } from './token.ts';
+import type { VersionSet } from './versions.ts';
+
+/** Another policy of this cluster with the same source. */
+export interface Rival {
+  readonly owner: Owner;
+  readonly spec: AmiPolicySpec;
+  readonly createdAt: number;
+}
+
+/** Everything that a plan follows from. Data only: the same input always gives the same plan. */
+export interface PlanInput {
+  /** Milliseconds since the epoch, by the clock of AWS where it is known. */
+  readonly now: number;
+  readonly spec: AmiPolicySpec;
+  readonly owner: Owner;
+  /** When the policy object was created: of two policies that want the same, the older one has it. */
+  readonly createdAt: number;
+  readonly deleting: boolean;
+  /** The operator confirmed, for this generation of the spec, that so many versions are to be withdrawn. */
+  readonly withdrawalConfirmed: boolean;
+  /** Every target that matters: those of the spec, the source, and those where copies of this policy were found. */
+  readonly targets: ReadonlyMap<TargetKey, TargetView>;
+  readonly rivals: readonly Rival[];
+  /** UIDs of the policies that this cluster holds; undefined where that is not known (file mode). */
+  readonly livePolicies?: ReadonlySet<string>;
+  /** Copies that are known to be lost, by `foreignKey` of their target and source: the attempt that comes next. */
+  readonly lost: ReadonlyMap<string, Attempt>;
+  /** Ids of the versions whose deletion was begun today. */
+  readonly deletedToday: ReadonlySet<string>;
+  readonly limits: Limits;
+}
+
+export interface Limits {
+  /** How many copies EC2 lets run into one target at a time. */
+  readonly copiesInFlight: number;
+  /** Wanted versions above this are taken for a mistake in the selector. */
+  readonly wantedVersions: number;
+  /** False: whoever started the controller forbade all deletions. */
+  readonly allowDelete: boolean;
+}
+
+/** ec2-facts: 300 concurrent copies into a region. */
+export const DEFAULT_LIMITS: Limits = { copiesInFlight: 300, wantedVersions: 1000, allowDelete: true };
+
+/** A plan in the making: the input, what was first concluded from it, and the draft that the parts write to. */
+export interface Pass extends PlanInput {
+  readonly set: VersionSet;
+  readonly standings: Standings;
+  readonly draft: PlanDraft;
+}
+
+/** The inventory of a target; undefined when it was not observed. */
+export function inventoryOf(input: PlanInput, target: Target): Inventory | undefined {
+  const view = input.targets.get(targetKey(target));
+  return view?.kind === 'observed' ? view.inventory : undefined;
+}
+
+/**
+ * Who may launch an image. Undefined while that is not known: then it was put among what has to be asked, or the
+ * refusal of AWS was written down, and nothing may be concluded.
+ */
+export function launchGrantsOf(pass: Pass, target: Target, image: Image, subject: string): LaunchGrants | undefined {
+  const answer = inventoryOf(pass, target)?.launchGrants.get(image.id);
+  if (answer?.ok) return answer.value;
+  if (!answer) pass.draft.need({ kind: 'launchGrants', target, imageId: image.id });
+  else {
+    pass.draft.block({
+      part: 'sharing',
+      code: 'PermissionsUnknown',
+      subject,
+      target,
+      message: `the launch permissions of ${image.id} could not be read: ${answer.why}`,
+      effect: 'retries',
+    });
+  }
+  return undefined;
+}
+
+/** `web-base-7 (ami-0abc)`. */
+export const label = (name: string, id: string): string => `${name} (${id})`;

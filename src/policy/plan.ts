@@ -1,0 +1,161 @@
+import type { LaunchGrants, Need, Tags, Target } from './model.ts';
+import type { Attempt } from './token.ts';
+
+/** One mutating AWS call, with everything that goes into it. Repeating it does no harm. */
+export type Call =
+  | {
+      readonly do: 'copy';
+      readonly sourceImage: string;
+      readonly origin: { readonly imageId: string; readonly region: string };
+      readonly name: string;
+      readonly description: string;
+      /** Written in the call itself on the image and on its snapshots. */
+      readonly tags: Tags;
+      readonly token: string;
+      readonly attempt: Attempt;
+    }
+  | { readonly do: 'tag'; readonly resources: readonly string[]; readonly tags: Tags }
+  | { readonly do: 'untag'; readonly resources: readonly string[]; readonly keys: readonly string[] }
+  | { readonly do: 'claim'; readonly imageId: string; readonly value: string; readonly instead?: string }
+  | { readonly do: 'modifyLaunch'; readonly imageId: string; readonly add: LaunchGrants; readonly remove: LaunchGrants }
+  | {
+      readonly do: 'modifyVolume';
+      readonly snapshotId: string;
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    }
+  | { readonly do: 'deregister'; readonly imageId: string }
+  | { readonly do: 'deleteSnapshot'; readonly snapshotId: string; readonly of: string };
+
+export const ACTION_KINDS = [
+  'TakeOver',
+  'ClaimSource',
+  'MarkTemporaryGrant',
+  'GrantTemporarily',
+  'CopyImage',
+  'Tag',
+  'Share',
+  'Unshare',
+  'RevokeTemporaryGrant',
+  'UnmarkTemporaryGrant',
+  'MarkWithdrawn',
+  'MarkSurplus',
+  'ClearMark',
+  'MarkForDeletion',
+  'KeepSnapshots',
+  'CancelCopy',
+  'CleanUpFailedCopy',
+  'DeregisterImage',
+  'DeleteSnapshot',
+] as const;
+export type ActionKind = (typeof ACTION_KINDS)[number];
+
+export interface Action {
+  /** Names the action within a plan, the same in every pass that decides the same. */
+  readonly id: string;
+  readonly kind: ActionKind;
+  /** Where the call is made. */
+  readonly target: Target;
+  /** The version or image, for people. */
+  readonly subject: string;
+  /** Why, in plain words. */
+  readonly reason: string;
+  readonly call: Call;
+  /** Ids of actions that must have succeeded first. */
+  readonly needs: readonly string[];
+  /** Ids of actions that must have ended first, well or not. */
+  readonly follows: readonly string[];
+  /** What cannot be undone: it is checked against the live policy and the live image right before the call. */
+  readonly destroys?: Destruction;
+  /** GiB that the call moves, for copies. */
+  readonly gibibytes?: number;
+}
+
+/** What must still hold when the call is made. */
+export interface Destruction {
+  /** The image it is about, which may be gone when only snapshots are left. */
+  readonly imageId: string;
+  /** The version, for the daily limit; undefined where that does not count (a failed copy). */
+  readonly versionId?: string;
+  /** Launch grants known to the decision: another one at the last moment stops it. */
+  readonly state: 'available' | 'pending' | 'failed' | 'disabled' | 'gone';
+}
+
+/** Which part of the policy an observation speaks of; each part is one condition. */
+export type Part = 'access' | 'source' | 'replication' | 'sharing' | 'retention' | 'deletion';
+
+/** Something that is not done. */
+export interface Blocked {
+  readonly part: Part;
+  /** A stable CamelCase word: condition reason, event reason and metric label. */
+  readonly code: string;
+  readonly subject: string;
+  readonly target?: Target;
+  /** What, why, and what to do about it. */
+  readonly message: string;
+  /**
+   * `stalls`: somebody must act, time alone will not help. `retries`: it will be tried again by itself. `keeps`: the
+   * rules want it so, and nothing is wrong.
+   */
+  readonly effect: 'stalls' | 'retries' | 'keeps';
+}
+
+/** Something under way: there is nothing to do but look again. */
+export interface Wait {
+  readonly part: Part;
+  readonly subject: string;
+  readonly target: Target;
+  readonly message: string;
+  /** When to look again, milliseconds since the epoch; undefined: with the next poll of what is pending. */
+  readonly until?: number;
+}
+
+/** What follows from what was seen. */
+export interface Plan {
+  /** In the order in which to start them. */
+  readonly actions: readonly Action[];
+  readonly waits: readonly Wait[];
+  readonly blocked: readonly Blocked[];
+  /** What has to be asked before the rest can be decided. */
+  readonly needs: readonly Need[];
+  /** True when the policy is being deleted and nothing of it is left to do. */
+  readonly released: boolean;
+}
+
+/** Collects a plan part by part. */
+export class PlanDraft {
+  readonly actions: Action[] = [];
+  readonly waits: Wait[] = [];
+  readonly blocked: Blocked[] = [];
+  readonly #needs = new Map<string, Need>();
+  readonly #ids = new Set<string>();
+
+  /** Adds an action once; the same id again is the same action. Returns the id. */
+  act(action: Omit<Action, 'needs' | 'follows'> & Partial<Pick<Action, 'needs' | 'follows'>>): string {
+    if (!this.#ids.has(action.id)) {
+      this.#ids.add(action.id);
+      this.actions.push({ needs: [], follows: [], ...action });
+    }
+    return action.id;
+  }
+
+  wait(wait: Wait): void {
+    this.waits.push(wait);
+  }
+
+  block(blocked: Blocked): void {
+    this.blocked.push(blocked);
+  }
+
+  need(need: Need): void {
+    this.#needs.set(JSON.stringify(need), need);
+  }
+
+  needs(): readonly Need[] {
+    return [...this.#needs.values()];
+  }
+
+  has(id: string): boolean {
+    return this.#ids.has(id);
+  }
+}

@@ -1,0 +1,155 @@
+import { mayChangeSource } from './claims.ts';
+import { claimIn } from './identity.ts';
+import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
+import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
+import type { Standing } from './standing.ts';
+import { TAG, tempGrantAccounts } from './tags.ts';
+import { isSourceTarget, type Version } from './versions.ts';
+
+/** An image whose launch permissions the spec determines, and how far. */
+interface Shared {
+  readonly image: Image;
+  readonly target: Target;
+  readonly isSource: boolean;
+  /** `exact`: give what is listed, take what is not. `trim`: only take: what leaves keeps its grants, but gets no new ones. */
+  readonly extent: 'exact' | 'trim';
+}
+
+/**
+ * Makes launch permissions what the spec says: on retained versions in the source account's targets (the source image
+ * itself where its own region is listed) and on the copies of accounts that say `share`. What is surplus or withdrawn
+ * stays shared until it is disabled; grants that the spec does not list are taken back there too.
+ */
+export function shareImages(pass: Pass): void {
+  const sharing = pass.spec.sharing;
+  if (!sharing) return;
+  for (const { target, version } of sharedPlaces(pass)) {
+    for (const shared of imagesOf(pass, version, target)) shareOne(pass, version, shared, sharing.unlistedGrants);
+  }
+}
+
+function* sharedPlaces(pass: Pass): Generator<{ target: Target; version: Version }> {
+  const { spec, owner, standings, set } = pass;
+  for (const target of standings.targets) {
+    const own = target.account === owner.source.account;
+    if (!own && !spec.accounts?.some((account) => account.id === target.account && account.share)) continue;
+    if (!inventoryOf(pass, target)) continue;
+    for (const version of set.versions) yield { target, version };
+  }
+}
+
+function* imagesOf(pass: Pass, version: Version, target: Target): Generator<Shared> {
+  const standing = pass.standings.of(version, target);
+  if (isSourceTarget(target, pass.owner.source) && version.source.kind === 'usable') {
+    const extent = extentOnSource(pass, version.source.image, standing);
+    if (extent) yield { image: version.source.image, target, isSource: true, extent };
+  }
+  for (const { image, ownership } of version.copies.get(targetKey(target)) ?? []) {
+    if (ownership.kind !== 'ours') continue;
+    if (image.state === 'pending' && standing.kind === 'wanted') {
+      pass.draft.wait({
+        part: 'sharing',
+        subject: label(version.name, image.id),
+        target,
+        message: `${describe(wantedGrants(pass, target))} may launch it once it is available`,
+      });
+    }
+    if (image.state === 'available') {
+      yield { image, target, isSource: false, extent: standing.kind === 'surplus' ? 'trim' : 'exact' };
+    }
+  }
+}
+
+/**
+ * A source image that no rule of the policy keeps was never this policy's to share; where one was shared and then
+ * fell behind, it is only trimmed.
+ */
+function extentOnSource(pass: Pass, image: Image, standing: Standing): Shared['extent'] | undefined {
+  const byRule = standing.kind === 'wanted' || (standing.kind === 'retained' && pass.spec.retention !== undefined);
+  if (byRule) return 'exact';
+  return claimIn(image.tags[TAG.claimedBy], pass.owner).kind === 'ours' ? 'trim' : undefined;
+}
+
+/** What the spec grants on the images of an account: the owner of an image is never listed on it. */
+export function wantedGrants(pass: Pass, target: Target): LaunchGrants {
+  const { accounts = [], organizations = [], organizationalUnits = [] } = pass.spec.sharing ?? {};
+  return {
+    accounts: accounts.filter((account) => account !== target.account),
+    organizations,
+    organizationalUnits,
+    public: false,
+  };
+}
+
+function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revoke' | 'Keep'): void {
+  const { draft } = pass;
+  const { image, target } = shared;
+  const subject = label(version.name, image.id);
+  const current = launchGrantsOf(pass, target, image, subject);
+  if (!current) return;
+  const wanted = wantedGrants(pass, target);
+  const add = shared.extent === 'exact' ? without(wanted, current) : NO_GRANTS;
+  const temporary = tempGrantAccounts(image.tags);
+  const remove = unlisted === 'Revoke' ? without(current, { ...wanted, accounts: [...wanted.accounts, ...temporary] }) : NO_GRANTS;
+  if (isNothing(add) && isNothing(remove)) return;
+  if (shared.isSource && !mayChangeSource(pass, image, 'sharing')) return;
+  if (!isNothing(add)) {
+    draft.act({
+      id: `share ${image.id} ${targetKey(target)}`,
+      kind: 'Share',
+      target,
+      subject,
+      reason: `${describe(add)} must be able to launch it`,
+      call: { do: 'modifyLaunch', imageId: image.id, add, remove: NO_GRANTS },
+    });
+  }
+  if (!isNothing(remove)) {
+    draft.act({
+      id: `unshare ${image.id} ${targetKey(target)}`,
+      kind: 'Unshare',
+      target,
+      subject,
+      reason: `${describe(remove)} may launch it and sharing does not list ${count(remove) === 1 ? 'it' : 'them'}`,
+      call: { do: 'modifyLaunch', imageId: image.id, add: NO_GRANTS, remove },
+    });
+  }
+}
+
+/** The entries of `left` that `right` does not have. */
+function without(left: LaunchGrants, right: LaunchGrants): LaunchGrants {
+  return {
+    accounts: subtract(left.accounts, right.accounts),
+    organizations: subtract(left.organizations, right.organizations),
+    organizationalUnits: subtract(left.organizationalUnits, right.organizationalUnits),
+    public: left.public && !right.public,
+  };
+}
+
+function subtract(left: readonly string[], right: readonly string[]): string[] {
+  const known = new Set(right);
+  return left.filter((entry) => !known.has(entry)).toSorted();
+}
+
+const count = (grants: LaunchGrants): number =>
+  grants.accounts.length + grants.organizations.length + grants.organizationalUnits.length + (grants.public ? 1 : 0);
+
+export const isNothing = (grants: LaunchGrants): boolean => count(grants) === 0;
+
+/** `accounts 1, 2 and 1 organizational unit`: at most three names, for a line of text. */
+export function describe(grants: LaunchGrants): string {
+  const parts = [
+    named('account', grants.accounts),
+    named('organization', grants.organizations.map(lastPart)),
+    named('organizational unit', grants.organizationalUnits.map(lastPart)),
+    grants.public ? 'everyone' : '',
+  ].filter(Boolean);
+  return parts.length > 0 ? parts.join(' and ') : 'nobody';
+}
+
+const lastPart = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+
+function named(noun: string, names: readonly string[]): string {
+  if (names.length === 0) return '';
+  if (names.length > 3) return `${names.length} ${noun}s`;
+  return `${noun}${names.length > 1 ? 's' : ''} ${names.join(', ')}`;
+}

@@ -1,0 +1,75 @@
+import type { Tags } from './model.ts';
+
+/** The tags that this controller writes, and reads back: they are its memory, and they are in AWS where the images are. */
+export const TAG_PREFIX = 'amifleet.io/';
+
+export const TAG = {
+  /** namespace/name of the policy that a copy was made for. */
+  policy: 'amifleet.io/policy',
+  policyUid: 'amifleet.io/policy-uid',
+  cluster: 'amifleet.io/cluster',
+  sourceImage: 'amifleet.io/source-image',
+  sourceRegion: 'amifleet.io/source-region',
+  sourceAccount: 'amifleet.io/source-account',
+  /** When the source image was made, ISO 8601. Versions are ordered by it, also after the source is gone. */
+  sourceCreated: 'amifleet.io/source-created',
+  sourceName: 'amifleet.io/source-name',
+  family: 'amifleet.io/family',
+  /** `<count>.<digest>`: how many copies were lost before this one, and which (see token.ts). */
+  attempt: 'amifleet.io/attempt',
+  /** When the rules stopped keeping the copy. */
+  surplusSince: 'amifleet.io/surplus-since',
+  /** When the version was taken back on purpose. */
+  withdrawnSince: 'amifleet.io/withdrawn-since',
+  /** On a snapshot: `<image id> <time>`; its image is being deleted and the snapshot goes with it. */
+  deleting: 'amifleet.io/deleting',
+  /** On a snapshot: `<image id>`; it was kept on purpose when its image was deleted. */
+  kept: 'amifleet.io/kept',
+  /** Written by people: keeps the image, whatever the rules say. The value says why. */
+  hold: 'amifleet.io/hold',
+  /** On a source image: the one policy that may change it. */
+  claimedBy: 'amifleet.io/claimed-by',
+} as const;
+
+/** On an origin: the launch and snapshot permissions of this account were given by us, for a copy, and will be taken back. */
+export const tempGrantTag = (account: string): string => `amifleet.io/temp-grant-${account}`;
+
+/** Accounts with a temporary grant on an image that carries `tags`. */
+export function tempGrantAccounts(tags: Tags): readonly string[] {
+  const prefix = tempGrantTag('');
+  return Object.keys(tags)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length))
+    .sort();
+}
+
+/** EC2 allows 50 tags on a resource. */
+export const MAX_TAGS = 50;
+export const MAX_TAG_VALUE = 256;
+
+/**
+ * Marks by which other managers know what is theirs. A copy that carried them would be taken for one of theirs: Image
+ * Builder's managed role, for example, may delete what has its CreatedBy.
+ */
+const MARKS_OF_OTHERS: readonly RegExp[] = [
+  /^CreatedBy$/,
+  /^Ec2ImageBuilderArn$/,
+  /^imagebuilder/i,
+  /^dlm:/,
+  /^kubernetes\.io\/cluster\//,
+  /^karpenter\./,
+];
+
+/** Whether a tag of a source image may be written on its copies. */
+export function mayTravel(key: string): boolean {
+  return !key.startsWith('aws:') && !key.startsWith(TAG_PREFIX) && !MARKS_OF_OTHERS.some((mark) => mark.test(key));
+}
+
+/** The time in a tag value, milliseconds; undefined when the tag is absent or holds no time. */
+export function timeIn(tags: Tags, key: string): number | undefined {
+  const value = tags[key];
+  const time = value === undefined ? Number.NaN : Date.parse(value);
+  return Number.isNaN(time) ? undefined : time;
+}
+
+export const isoTime = (ms: number): string => new Date(ms).toISOString();

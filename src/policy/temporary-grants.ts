@@ -1,0 +1,220 @@
+import { mayChangeSource } from './claims.ts';
+import { claimIn } from './identity.ts';
+import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
+import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
+import { TAG, tempGrantAccounts, tempGrantTag } from './tags.ts';
+
+/** An image that copies are made from, and where it is. */
+export interface Origin {
+  readonly image: Image;
+  readonly target: Target;
+  /** The source image itself, which has to be claimed before it is changed. */
+  readonly isSource: boolean;
+}
+
+/** Whether an account can copy an origin: now, once some actions are done, or not yet. */
+export type Reach = { readonly kind: 'within'; readonly after: readonly string[] } | { readonly kind: 'notYet' };
+
+/**
+ * Lets another account copy an origin: it needs to be allowed to launch the image and to read each of its snapshots.
+ * What is missing is given for the time of the copy only: first the mark is written on the origin, then the grant is
+ * given, so that a crash in between leaves a mark without a grant and never a grant without a mark.
+ */
+export function openFor(pass: Pass, origin: Origin, account: string): Reach {
+  const { draft } = pass;
+  if (origin.target.account === account) return { kind: 'within', after: [] };
+  const subject = label(origin.image.name, origin.image.id);
+  const launch = launchGrantsOf(pass, origin.target, origin.image, subject);
+  const closed = closedSnapshots(pass, origin, account);
+  if (!launch || !closed) return { kind: 'notYet' };
+  const needsLaunch = !launch.accounts.includes(account) && !launch.public;
+  if (!needsLaunch && closed.length === 0) return { kind: 'within', after: [] };
+  if (origin.isSource && !mayChangeSource(pass, origin.image, 'replication')) return { kind: 'notYet' };
+
+  const after: string[] = [];
+  if (origin.image.tags[tempGrantTag(account)] === undefined) {
+    after.push(
+      draft.act({
+        id: `mark-temporary ${origin.image.id} ${account}`,
+        kind: 'MarkTemporaryGrant',
+        target: origin.target,
+        subject,
+        reason: `written before account ${account} is let in for its copy, so that the grant is taken back afterwards`,
+        call: {
+          do: 'tag',
+          resources: [origin.image.id],
+          tags: { [tempGrantTag(account)]: [needsLaunch && 'launch', closed.length > 0 && 'snapshots'].filter(Boolean).join('+') },
+        },
+      }),
+    );
+  }
+  const marked = [...after];
+  const reason = `account ${account} must be able to read the origin while it copies it`;
+  if (needsLaunch) {
+    after.push(
+      draft.act({
+        id: `grant-temporary ${origin.image.id} ${account}`,
+        kind: 'GrantTemporarily',
+        target: origin.target,
+        subject,
+        reason,
+        call: { do: 'modifyLaunch', imageId: origin.image.id, add: { ...NO_GRANTS, accounts: [account] }, remove: NO_GRANTS },
+        needs: marked,
+      }),
+    );
+  }
+  for (const snapshotId of closed) {
+    after.push(
+      draft.act({
+        id: `grant-temporary ${snapshotId} ${account}`,
+        kind: 'GrantTemporarily',
+        target: origin.target,
+        subject: `${snapshotId} of ${subject}`,
+        reason,
+        call: { do: 'modifyVolume', snapshotId, add: [account], remove: [] },
+        needs: marked,
+      }),
+    );
+  }
+  return { kind: 'within', after };
+}
+
+/** The snapshots of an origin that an account cannot read yet; undefined while that is not known. */
+function closedSnapshots(pass: Pass, origin: Origin, account: string): string[] | undefined {
+  const inventory = inventoryOf(pass, origin.target);
+  const closed: string[] = [];
+  let known = inventory !== undefined;
+  for (const { snapshotId } of origin.image.volumes) {
+    if (snapshotId === undefined) continue;
+    const answer = inventory?.volumeGrants.get(snapshotId);
+    if (!answer) pass.draft.need({ kind: 'volumeGrants', target: origin.target, snapshotId });
+    if (answer && !answer.ok) {
+      pass.draft.block({
+        part: 'replication',
+        code: 'PermissionsUnknown',
+        subject: label(origin.image.name, origin.image.id),
+        target: origin.target,
+        message: `the permissions of snapshot ${snapshotId} could not be read: ${answer.why}`,
+        effect: 'retries',
+      });
+    }
+    if (!answer?.ok) known = false;
+    else if (!answer.value.includes(account)) closed.push(snapshotId);
+  }
+  return known ? closed : undefined;
+}
+
+/**
+ * Takes back every marked grant that no copy needs any more. This goes on while the policy is suspended and before its
+ * finalizer goes. The mark goes last: as long as it is there, a restart finds the grant.
+ * @param stillNeeded whether a copy of `image` into `account` is still to be started
+ */
+export function closeUnneeded(pass: Pass, stillNeeded: (image: Image, account: string) => boolean): void {
+  for (const origin of markedOrigins(pass)) {
+    for (const account of tempGrantAccounts(origin.image.tags)) {
+      if (stillNeeded(origin.image, account) || !copiesEnded(pass, origin.image, account)) continue;
+      close(pass, origin, account);
+    }
+  }
+}
+
+/** The images that may carry a mark of this policy: its own copies, and the source images that it has claimed. */
+function* markedOrigins(pass: Pass): Generator<Origin> {
+  const { owner } = pass;
+  for (const image of inventoryOf(pass, owner.source)?.images.values() ?? []) {
+    const claim = claimIn(image.tags[TAG.claimedBy], owner);
+    if (claim.kind === 'ours' || claim.kind === 'former') yield { image, target: owner.source, isSource: true };
+  }
+  for (const version of pass.set.versions) {
+    for (const { image, target, ownership } of [...version.copies.values()].flat()) {
+      if (ownership.kind === 'ours') yield { image, target, isSource: false };
+    }
+  }
+}
+
+/** Whether no copy made from `image` is pending in `account`. A target of the account that was not seen may hold one. */
+function copiesEnded(pass: Pass, image: Image, account: string): boolean {
+  for (const [key, view] of pass.targets) {
+    if (!key.startsWith(`${account}/`)) continue;
+    if (view.kind !== 'observed') {
+      const [, region = ''] = key.split('/');
+      pass.draft.wait({
+        part: 'replication',
+        subject: label(image.name, image.id),
+        target: { account, region },
+        message: `the temporary grant to account ${account} stays: its copies could not be seen`,
+      });
+      return false;
+    }
+    for (const other of view.inventory.images.values()) {
+      if (other.state !== 'pending') continue;
+      if (other.madeFrom === image.id || other.tags[TAG.sourceImage] === image.id) return false;
+      // An emulator may not record what an image was made from; the version then stands for it.
+      if (other.madeFrom === undefined && other.tags[TAG.sourceImage] === image.tags[TAG.sourceImage]) return false;
+    }
+  }
+  return true;
+}
+
+function close(pass: Pass, origin: Origin, account: string): void {
+  const { draft } = pass;
+  const { image, target } = origin;
+  if (origin.isSource && !mayChangeSource(pass, image, 'replication')) return;
+  const subject = label(image.name, image.id);
+  const launch = launchGrantsOf(pass, target, image, subject);
+  const inventory = inventoryOf(pass, target);
+  const given = image.tags[tempGrantTag(account)] ?? '';
+  const needs: string[] = [];
+  let known = launch !== undefined;
+  if (launch && given.includes('launch') && launch.accounts.includes(account) && !isListed(pass, origin, account)) {
+    needs.push(
+      draft.act({
+        id: `revoke-temporary ${image.id} ${account}`,
+        kind: 'RevokeTemporaryGrant',
+        target,
+        subject,
+        reason: `no copy into account ${account} needs it any more`,
+        call: { do: 'modifyLaunch', imageId: image.id, add: NO_GRANTS, remove: only(account) },
+      }),
+    );
+  }
+  for (const { snapshotId } of image.volumes) {
+    if (snapshotId === undefined || !given.includes('snapshots')) continue;
+    const answer = inventory?.volumeGrants.get(snapshotId);
+    if (!answer) draft.need({ kind: 'volumeGrants', target, snapshotId });
+    if (!answer?.ok) known = false;
+    else if (answer.value.includes(account)) {
+      needs.push(
+        draft.act({
+          id: `revoke-temporary ${snapshotId} ${account}`,
+          kind: 'RevokeTemporaryGrant',
+          target,
+          subject: `${snapshotId} of ${subject}`,
+          reason: `no copy into account ${account} needs it any more`,
+          call: { do: 'modifyVolume', snapshotId, add: [], remove: [account] },
+        }),
+      );
+    }
+  }
+  if (!known) return;
+  draft.act({
+    id: `unmark-temporary ${image.id} ${account}`,
+    kind: 'UnmarkTemporaryGrant',
+    target,
+    subject,
+    reason: `the temporary grant to account ${account} is taken back`,
+    call: { do: 'untag', resources: [image.id], keys: [tempGrantTag(account)] },
+    needs,
+  });
+}
+
+const only = (account: string): LaunchGrants => ({ ...NO_GRANTS, accounts: [account] });
+
+/** Whether the spec shares this very image with the account, so that the grant stays and only the mark goes. */
+function isListed(pass: Pass, origin: Origin, account: string): boolean {
+  const { spec, owner } = pass;
+  if (pass.deleting || !spec.sharing?.accounts?.includes(account)) return false;
+  const inSourceAccount = origin.target.account === owner.source.account;
+  const named = pass.standings.targets.some((target) => targetKey(target) === targetKey(origin.target));
+  return named && (inSourceAccount || spec.accounts?.some((each) => each.id === origin.target.account && each.share) === true);
+}

@@ -1,0 +1,203 @@
+import type { AmiPolicySpec } from '../api/ami-policy.ts';
+import { type Owner, type Ownership, ownershipOf } from './identity.ts';
+import { type Image, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
+import { familyOf, isExcluded, select } from './selection.ts';
+import { TAG, timeIn } from './tags.ts';
+import { type Attempt, attemptIn } from './token.ts';
+
+/** An image that was made for a (version, target) of this policy, or of the policy that it succeeds. */
+export interface Copy {
+  readonly image: Image;
+  readonly target: Target;
+  readonly attempt: Attempt;
+  readonly ownership: Extract<Ownership, { kind: 'ours' | 'former' }>;
+}
+
+/** What became of the source image of a version. */
+export type SourceState =
+  /** Available, and the selector takes it. */
+  | { readonly kind: 'usable'; readonly image: Image }
+  /** There, but not to be copied from now: pending, failed or disabled. */
+  | { readonly kind: 'unusable'; readonly image: Image }
+  /** There, and the selector does not take it, or excludes it. */
+  | { readonly kind: 'unmatched'; readonly image: Image; readonly excluded: boolean }
+  /** Not in a complete listing of the source. */
+  | { readonly kind: 'gone' }
+  /** The source could not be listed. */
+  | { readonly kind: 'unknown' };
+
+export interface Version {
+  /** The id of the source image. */
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly createdAt: number;
+  readonly architecture: string;
+  readonly family: string;
+  readonly source: SourceState;
+  /** Taken back on purpose; undefined when it is not. */
+  readonly withdrawn?: string;
+  /** Copies by target, each list oldest first. */
+  readonly copies: ReadonlyMap<TargetKey, readonly Copy[]>;
+}
+
+/** A copy of the same source in the same target that belongs to another policy. */
+export interface ForeignCopy {
+  readonly imageId: string;
+  readonly policy: string;
+  readonly cluster: string;
+}
+
+export interface VersionSet {
+  /** Newest first; equal dates by id, so that every pass sees the same order. */
+  readonly versions: readonly Version[];
+  /** By `foreignKey`. */
+  readonly foreign: ReadonlyMap<string, ForeignCopy>;
+  /** Source images that match but cannot be used yet, or never: pending and failed ones. */
+  readonly unready: readonly Image[];
+}
+
+export const foreignKey = (target: TargetKey, sourceImage: string): string => `${target} ${sourceImage}`;
+
+/**
+ * Joins source images and copies into versions. A version is there while its source is available and selected, or while
+ * a copy of it is left: it outlives its source.
+ */
+export function versionsOf(
+  spec: AmiPolicySpec,
+  owner: Owner,
+  targets: ReadonlyMap<TargetKey, TargetView>,
+): VersionSet {
+  const groupBy = spec.source.groupBy ?? [];
+  const sourceView = targets.get(targetKey(owner.source));
+  const copies = new Map<string, Copy[]>();
+  const foreign = new Map<string, ForeignCopy>();
+  for (const [key, view] of targets) {
+    if (view.kind === 'observed') collectCopies(key, view.inventory.images, owner, copies, foreign);
+  }
+
+  const versions: Version[] = [];
+  const unready: Image[] = [];
+  const sources = sourceView?.kind === 'observed' ? sourceView.inventory.images : undefined;
+  for (const image of sources?.values() ?? []) {
+    if (image.state === 'deregistered') continue;
+    const own = copies.get(image.id);
+    const selection = select(image, spec.source.images);
+    if (selection === 'selected' && image.state !== 'available') unready.push(image);
+    if (!own && !(selection === 'selected' && image.state === 'available')) continue;
+    versions.push(withSource(image, sourceState(image, selection), own ?? [], groupBy));
+  }
+  for (const [id, own] of copies) {
+    const source = sources?.get(id);
+    if (source && source.state !== 'deregistered') continue;
+    versions.push(withoutSource(id, { kind: sources ? 'gone' : 'unknown' }, own, spec, groupBy));
+  }
+  versions.sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
+  return { versions, foreign, unready };
+}
+
+function collectCopies(
+  key: TargetKey,
+  images: ReadonlyMap<string, Image>,
+  owner: Owner,
+  copies: Map<string, Copy[]>,
+  foreign: Map<string, ForeignCopy>,
+): void {
+  const [account = '', region = ''] = key.split('/');
+  for (const image of images.values()) {
+    if (image.state === 'deregistered') continue;
+    const ownership = ownershipOf(image.tags, owner);
+    if (ownership.kind === 'none') continue;
+    const sourceId = image.tags[TAG.sourceImage] ?? '';
+    if (ownership.kind === 'other') {
+      // Only what could serve counts: a failed copy of another policy is no reason to stand off.
+      if (image.state !== 'failed') {
+        foreign.set(foreignKey(key, sourceId), { imageId: image.id, ...ownership });
+      }
+      continue;
+    }
+    const copy: Copy = { image, target: { account, region }, attempt: attemptIn(image.tags[TAG.attempt]), ownership };
+    const list = copies.get(sourceId);
+    if (list) list.push(copy);
+    else copies.set(sourceId, [copy]);
+  }
+}
+
+function sourceState(image: Image, selection: ReturnType<typeof select>): SourceState {
+  if (selection !== 'selected') return { kind: 'unmatched', image, excluded: selection === 'excluded' };
+  return image.state === 'available' ? { kind: 'usable', image } : { kind: 'unusable', image };
+}
+
+function withSource(image: Image, source: SourceState, copies: readonly Copy[], groupBy: readonly string[]): Version {
+  const marked = copies.some((copy) => copy.image.tags[TAG.withdrawnSince] !== undefined);
+  const withdrawn = withdrawal(source, marked);
+  return {
+    id: image.id,
+    name: image.name,
+    description: image.description,
+    createdAt: image.createdAt,
+    architecture: image.architecture,
+    family: familyOf(image.architecture, image.tags, groupBy),
+    source,
+    ...(withdrawn !== undefined && { withdrawn }),
+    copies: byTarget(copies),
+  };
+}
+
+/** A version whose source cannot be seen is known by what its copies carry. */
+function withoutSource(
+  id: string,
+  source: SourceState,
+  copies: readonly Copy[],
+  spec: AmiPolicySpec,
+  groupBy: readonly string[],
+): Version {
+  const witness = (copies.find((copy) => copy.image.state === 'available') ?? copies[0])?.image as Image;
+  const name = witness.tags[TAG.sourceName] ?? witness.name;
+  const marked = copies.some((copy) => copy.image.tags[TAG.withdrawnSince] !== undefined);
+  const excluded = isExcluded(id, name, spec.source.images);
+  const withdrawn = excluded ? 'it is excluded' : marked ? 'it was withdrawn before its source went' : undefined;
+  // Copies carry the tags of the source unless the policy says otherwise; then what was written as the family stands.
+  const regrouped = groupBy.every((key) => witness.tags[key] !== undefined);
+  return {
+    id,
+    name,
+    description: witness.description,
+    createdAt: timeIn(witness.tags, TAG.sourceCreated) ?? witness.createdAt,
+    architecture: witness.architecture,
+    family: regrouped
+      ? familyOf(witness.architecture, witness.tags, groupBy)
+      : (witness.tags[TAG.family] ?? familyOf(witness.architecture, witness.tags, groupBy)),
+    source,
+    ...(withdrawn !== undefined && { withdrawn }),
+    copies: byTarget(copies),
+  };
+}
+
+/**
+ * Withdrawn is the opposite of gone: the source is there and is not wanted any more. Once written on a copy it stays
+ * until the source is seen available and matching.
+ */
+function withdrawal(source: SourceState, marked: boolean): string | undefined {
+  if (source.kind === 'unmatched') return source.excluded ? 'it is excluded' : 'its source no longer matches the selector';
+  if (source.kind !== 'usable' && marked) return 'it was withdrawn and its source is not available';
+  return undefined;
+}
+
+function byTarget(copies: readonly Copy[]): Map<TargetKey, readonly Copy[]> {
+  const grouped = Map.groupBy(copies, (copy) => targetKey(copy.target));
+  for (const list of grouped.values()) {
+    list.sort((a, b) => a.image.createdAt - b.image.createdAt || (a.image.id < b.image.id ? -1 : 1));
+  }
+  return grouped;
+}
+
+/** The image of a version that can be launched in a target now: the source itself, or a copy that is available. */
+export function readyImage(version: Version, target: Target, source: Target): Image | undefined {
+  if (isSourceTarget(target, source) && version.source.kind === 'usable') return version.source.image;
+  return version.copies.get(targetKey(target))?.find((copy) => copy.image.state === 'available')?.image;
+}
+
+export function isSourceTarget(target: Target, source: Target): boolean {
+  return target.account === source.account && target.region === source.region;
+}
