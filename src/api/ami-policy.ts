@@ -167,12 +167,9 @@ const retention = z
       3650,
       'Days after a version was marked surplus (tag amifleet.io/surplus-since) until its copies are deleted. Left out: nothing is deleted.',
     ).optional(),
-    scope: z
-      .enum(['Copies'])
-      .default('Copies')
-      .meta({
-        description: 'What may be retired. `Copies`: only images that this controller made, never a source image.',
-      }),
+    scope: z.enum(['Copies']).default('Copies').meta({
+      description: 'What may be retired. `Copies`: only images that this controller made, never a source image.',
+    }),
     snapshots: z
       .enum(['Delete', 'Keep'])
       .default('Delete')

@@ -1,7 +1,7 @@
 import { claimIn, claimOf } from './identity.ts';
 import type { Image } from './model.ts';
-import type { Part } from './plan.ts';
 import { label, type Pass } from './pass.ts';
+import type { Part } from './plan.ts';
 import { TAG } from './tags.ts';
 
 /**
@@ -34,7 +34,12 @@ export function mayChangeSource(pass: Pass, image: Image, part: Part): boolean {
         ...(written !== undefined && { instead: written }),
       },
     });
-    draft.wait({ part, subject, target: owner.source, message: 'waiting until the claim on the source image is visible' });
+    draft.wait({
+      part,
+      subject,
+      target: owner.source,
+      message: 'waiting until the claim on the source image is visible',
+    });
     return false;
   }
   draft.block({

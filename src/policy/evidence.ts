@@ -1,4 +1,4 @@
-import { DAY_MS, type Answer, type Image, type LaunchGrants, type References } from './model.ts';
+import { type Answer, DAY_MS, type Image, type LaunchGrants, type References } from './model.ts';
 import { describe, isNothing } from './sharing.ts';
 
 /** Whether an image is in use, with what that is concluded from. Unknown is never taken for a no. */
@@ -15,12 +15,7 @@ export const MIN_UNUSED_DAYS = 30;
  * @param grants who may launch it, beside its owner: what they do with it cannot be seen from here
  * @param references what refers to it in its own account, all versions of launch templates included
  */
-export function judgeUse(
-  image: Image,
-  grants: LaunchGrants,
-  references: Answer<References>,
-  now: number,
-): Evidence {
+export function judgeUse(image: Image, grants: LaunchGrants, references: Answer<References>, now: number): Evidence {
   const used: string[] = [];
   const unknown: string[] = [];
   const unused: string[] = [];

@@ -34,8 +34,7 @@ export function ownershipOf(tags: Tags, owner: Owner): Ownership {
   if (uid === undefined || cluster === undefined || policy === undefined || tags[TAG.sourceImage] === undefined) {
     return { kind: 'none' };
   }
-  const sameSource =
-    tags[TAG.sourceAccount] === owner.source.account && tags[TAG.sourceRegion] === owner.source.region;
+  const sameSource = tags[TAG.sourceAccount] === owner.source.account && tags[TAG.sourceRegion] === owner.source.region;
   if (sameSource && uid === owner.uid && cluster === owner.cluster) return { kind: 'ours' };
   const samePolicy = policy === `${owner.namespace}/${owner.name}`;
   if (sameSource && samePolicy && (cluster === owner.cluster || cluster === FILE_CLUSTER)) {

@@ -1,6 +1,14 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import type { Owner } from './identity.ts';
-import { type Image, type Inventory, type LaunchGrants, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
+import {
+  type Image,
+  type Inventory,
+  type LaunchGrants,
+  type Target,
+  type TargetKey,
+  type TargetView,
+  targetKey,
+} from './model.ts';
 import type { PlanDraft } from './plan.ts';
 import type { Standings } from './standing.ts';
 import type { Attempt } from './token.ts';

@@ -81,7 +81,8 @@ function placeOne(
       code: 'NoOrigin',
       subject,
       target,
-      message: 'there is nothing to copy from: the source image is not usable and no copy of it is ready. Restore the source image, or exclude the version',
+      message:
+        'there is nothing to copy from: the source image is not usable and no copy of it is ready. Restore the source image, or exclude the version',
       effect: 'stalls',
     });
     return undefined;
@@ -116,7 +117,12 @@ function placeOne(
   }
   const reach = openFor(pass, origin, target.account);
   if (reach.kind === 'notYet') {
-    draft.wait({ part: 'replication', subject, target, message: `waiting until account ${target.account} may read ${origin.image.id}` });
+    draft.wait({
+      part: 'replication',
+      subject,
+      target,
+      message: `waiting until account ${target.account} may read ${origin.image.id}`,
+    });
     return undefined;
   }
   slots.free -= 1;
@@ -152,7 +158,8 @@ function placeOne(
 /** Room for what this controller writes on a copy later: surplus-since, withdrawn-since, a temporary grant or two. */
 const RESERVED_TAGS = 5;
 
-const isLive = ({ image }: Copy): boolean => image.state === 'available' || image.state === 'pending' || image.state === 'transient' || image.state === 'disabled';
+const isLive = ({ image }: Copy): boolean =>
+  image.state === 'available' || image.state === 'pending' || image.state === 'transient' || image.state === 'disabled';
 
 function reportLive(pass: Pass, version: Version, target: Target, copies: readonly Copy[]): undefined {
   const subject = label(version.name, version.id);
@@ -245,7 +252,13 @@ function attemptFor(
     effect: 'retries',
   });
   if (pass.now < due) {
-    pass.draft.wait({ part: 'replication', subject, target, message: 'waiting to copy again after a failure', until: due });
+    pass.draft.wait({
+      part: 'replication',
+      subject,
+      target,
+      message: 'waiting to copy again after a failure',
+      until: due,
+    });
     return undefined;
   }
   return next;
@@ -254,7 +267,9 @@ function attemptFor(
 const ordinal = (count: number): string => (count === 2 ? 'second' : count === 3 ? 'third' : `${count}th`);
 
 function reasonFor(version: Version, origin: Origin, attempt: Attempt, source: Target): string {
-  const from = origin.isSource ? '' : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because the source is ${version.source.kind === 'gone' ? 'gone' : 'not usable'}`;
+  const from = origin.isSource
+    ? ''
+    : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because the source is ${version.source.kind === 'gone' ? 'gone' : 'not usable'}`;
   const again = attempt.count === 0 ? '' : `; the copy before it was lost or failed (${attempt.count} so far)`;
   const crossing = origin.target.account === source.account && origin.isSource ? '' : from;
   return `wanted here and missing${crossing}${again}`;

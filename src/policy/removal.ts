@@ -1,9 +1,8 @@
 import { ownershipOf } from './identity.ts';
-import { type Snapshot, type Target, type TargetKey, targetKey } from './model.ts';
+import type { Snapshot, Target, TargetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
-import { retryDelayMs } from './placement.ts';
 import type { ActionKind } from './plan.ts';
-import { isoTime, TAG, timeIn } from './tags.ts';
+import { isoTime, TAG } from './tags.ts';
 import { nextAttempt } from './token.ts';
 import type { Copy, Version } from './versions.ts';
 
@@ -59,7 +58,8 @@ export function removeImage(
     needs,
     destroys: {
       imageId: image.id,
-      state: image.state === 'pending' || image.state === 'failed' || image.state === 'disabled' ? image.state : 'available',
+      state:
+        image.state === 'pending' || image.state === 'failed' || image.state === 'disabled' ? image.state : 'available',
       ...(how.counts && { versionId: version.id }),
     },
   });
@@ -70,7 +70,9 @@ function snapshotsOf(pass: Pass, copy: Copy): Snapshot[] {
   const inventory = inventoryOf(pass, copy.target);
   const listed = new Set(copy.image.volumes.map(({ snapshotId }) => snapshotId));
   return [...(inventory?.snapshots.values() ?? [])].filter(
-    (snapshot) => ownershipOf(snapshot.tags, pass.owner).kind === 'ours' && (listed.has(snapshot.id) || madeFor(snapshot) === copy.image.id),
+    (snapshot) =>
+      ownershipOf(snapshot.tags, pass.owner).kind === 'ours' &&
+      (listed.has(snapshot.id) || madeFor(snapshot) === copy.image.id),
   );
 }
 
@@ -155,7 +157,12 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
   }
   // EC2 accepts the deletion of a pending snapshot and carries it out only once it is complete.
   if (snapshot.state === 'pending') {
-    draft.wait({ part: 'retention', subject, target, message: 'its image is gone; the snapshot follows when it is complete' });
+    draft.wait({
+      part: 'retention',
+      subject,
+      target,
+      message: 'its image is gone; the snapshot follows when it is complete',
+    });
     return;
   }
   const bin = inventory.bin;
@@ -206,7 +213,8 @@ export function lostBySnapshots(input: {
   for (const snapshot of input.snapshots) {
     const imageId = madeFor(snapshot);
     const sourceId = snapshot.tags[TAG.sourceImage];
-    if (!imageId || !sourceId || snapshot.tags[TAG.deleting] !== undefined || snapshot.tags[TAG.kept] !== undefined) continue;
+    if (!imageId || !sourceId || snapshot.tags[TAG.deleting] !== undefined || snapshot.tags[TAG.kept] !== undefined)
+      continue;
     if (input.has(imageId) || input.now - snapshot.startedAt < ORPHAN_AGE_MS) continue;
     lost.set(sourceId, imageId);
   }
@@ -217,7 +225,3 @@ export function parseKey(key: TargetKey): Target {
   const [account = '', region = ''] = key.split('/');
   return { account, region };
 }
-
-void retryDelayMs;
-void timeIn;
-void targetKey;

@@ -1,5 +1,6 @@
 import { judgeUse } from './evidence.ts';
 import { duplicateOf, surplusReason } from './marks.ts';
+import { massWithdrawals } from './mass-withdrawal.ts';
 import { DAY_MS, type Image, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
 import { removeImage } from './removal.ts';
@@ -86,7 +87,10 @@ function considerDeletion(
 export function protectedBy(image: Image): Objection | undefined {
   const hold = image.tags[TAG.hold];
   if (hold !== undefined) {
-    return { code: 'Held', message: `kept by the tag ${TAG.hold}${hold ? `: ${hold}` : ''}. Remove the tag to let it go` };
+    return {
+      code: 'Held',
+      message: `kept by the tag ${TAG.hold}${hold ? `: ${hold}` : ''}. Remove the tag to let it go`,
+    };
   }
   if (image.protection !== 'disabled') {
     return {
@@ -97,21 +101,10 @@ export function protectedBy(image: Image): Objection | undefined {
   return undefined;
 }
 
-/**
- * A selector that was edited by mistake withdraws whole families at once. Where every version of a family is withdrawn,
- * or more than half of four or more, nothing of the withdrawn is retired until somebody has confirmed it.
- */
 function massWithdrawal(pass: Pass, version: Version): Objection | undefined {
-  if (version.withdrawn === undefined || pass.withdrawalConfirmed) return undefined;
-  const family = pass.set.versions.filter((other) => other.family === version.family);
-  const withdrawn = family.filter((other) => other.withdrawn !== undefined);
-  const all = withdrawn.length === family.length;
-  const most = family.length >= 4 && withdrawn.length > family.length / 2;
-  if (!all && !most) return undefined;
-  return {
-    code: 'MassWithdrawal',
-    message: `${withdrawn.length} of ${family.length} versions of family ${version.family} are withdrawn; nothing of them is retired until this is confirmed: kubectl annotate amipolicy ${pass.owner.name} -n ${pass.owner.namespace} --overwrite amifleet.io/confirm-withdrawal=<metadata.generation>`,
-  };
+  if (version.withdrawn === undefined) return undefined;
+  const message = massWithdrawals(pass).get(version.family);
+  return message === undefined ? undefined : { code: 'MassWithdrawal', message };
 }
 
 function wouldLeaveTooFew(
@@ -163,7 +156,8 @@ function replacementMissing(pass: Pass, version: Version, target: Target, ready:
 /** The pending image that is copied from this one, of whatever policy; undefined when there is none. */
 export function originOfPending(pass: Pass, image: Image): string | undefined {
   for (const action of pass.draft.actions) {
-    if (action.call.do === 'copy' && action.call.origin.imageId === image.id) return `a copy to ${targetKey(action.target)}`;
+    if (action.call.do === 'copy' && action.call.origin.imageId === image.id)
+      return `a copy to ${targetKey(action.target)}`;
   }
   for (const view of pass.targets.values()) {
     if (view.kind !== 'observed') continue;

@@ -1,7 +1,7 @@
 import { type Target, targetKey } from './model.ts';
 import { inventoryOf, type Pass, type Rival } from './pass.ts';
-import { newestWanted, targetsOf } from './standing.ts';
 import { familyOf, select } from './selection.ts';
+import { newestWanted, targetsOf } from './standing.ts';
 import type { Version } from './versions.ts';
 
 /**
@@ -35,7 +35,12 @@ function wantedBy(rival: Rival, pass: Pass): ReadonlySet<string> {
       .filter((image) => image.state === 'available' && select(image, rival.spec.source.images) === 'selected')
       .sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
     const families = Map.groupBy(images, (image) => familyOf(image.architecture, image.tags, groupBy));
-    ids = new Set(families.values().flatMap((family) => family.slice(0, newestWanted(rival.spec))).map(({ id }) => id));
+    ids = new Set(
+      families
+        .values()
+        .flatMap((family) => family.slice(0, newestWanted(rival.spec)))
+        .map(({ id }) => id),
+    );
     known.set(rival.owner.uid, ids);
   }
   return ids;

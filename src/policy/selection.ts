@@ -36,7 +36,10 @@ const isCopy = (tags: Tags): boolean =>
   tags[TAG.sourceCreated] !== undefined ||
   tags[TAG.sourceName] !== undefined;
 
-type Piece = { readonly kind: 'any' } | { readonly kind: 'optional' } | { readonly kind: 'exactly'; readonly text: string };
+type Piece =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'optional' }
+  | { readonly kind: 'exactly'; readonly text: string };
 
 const parsed = new Map<string, readonly Piece[]>();
 

@@ -90,7 +90,8 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
   const wanted = wantedGrants(pass, target);
   const add = shared.extent === 'exact' ? without(wanted, current) : NO_GRANTS;
   const temporary = tempGrantAccounts(image.tags);
-  const remove = unlisted === 'Revoke' ? without(current, { ...wanted, accounts: [...wanted.accounts, ...temporary] }) : NO_GRANTS;
+  const remove =
+    unlisted === 'Revoke' ? without(current, { ...wanted, accounts: [...wanted.accounts, ...temporary] }) : NO_GRANTS;
   if (isNothing(add) && isNothing(remove)) return;
   if (shared.isSource && !mayChangeSource(pass, image, 'sharing')) return;
   if (!isNothing(add)) {

@@ -43,7 +43,11 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
         call: {
           do: 'tag',
           resources: [origin.image.id],
-          tags: { [tempGrantTag(account)]: [needsLaunch && 'launch', closed.length > 0 && 'snapshots'].filter(Boolean).join('+') },
+          tags: {
+            [tempGrantTag(account)]: [needsLaunch && 'launch', closed.length > 0 && 'snapshots']
+              .filter(Boolean)
+              .join('+'),
+          },
         },
       }),
     );
@@ -58,7 +62,12 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
         target: origin.target,
         subject,
         reason,
-        call: { do: 'modifyLaunch', imageId: origin.image.id, add: { ...NO_GRANTS, accounts: [account] }, remove: NO_GRANTS },
+        call: {
+          do: 'modifyLaunch',
+          imageId: origin.image.id,
+          add: { ...NO_GRANTS, accounts: [account] },
+          remove: NO_GRANTS,
+        },
         needs: marked,
       }),
     );
@@ -119,7 +128,7 @@ export function closeUnneeded(pass: Pass, stillNeeded: (image: Image, account: s
 }
 
 /** The images that may carry a mark of this policy: its own copies, and the source images that it has claimed. */
-function* markedOrigins(pass: Pass): Generator<Origin> {
+export function* markedOrigins(pass: Pass): Generator<Origin> {
   const { owner } = pass;
   for (const image of inventoryOf(pass, owner.source)?.images.values() ?? []) {
     const claim = claimIn(image.tags[TAG.claimedBy], owner);
@@ -216,5 +225,8 @@ function isListed(pass: Pass, origin: Origin, account: string): boolean {
   if (pass.deleting || !spec.sharing?.accounts?.includes(account)) return false;
   const inSourceAccount = origin.target.account === owner.source.account;
   const named = pass.standings.targets.some((target) => targetKey(target) === targetKey(origin.target));
-  return named && (inSourceAccount || spec.accounts?.some((each) => each.id === origin.target.account && each.share) === true);
+  return (
+    named &&
+    (inSourceAccount || spec.accounts?.some((each) => each.id === origin.target.account && each.share) === true)
+  );
 }

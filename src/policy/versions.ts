@@ -63,11 +63,7 @@ export const foreignKey = (target: TargetKey, sourceImage: string): string => `$
  * Joins source images and copies into versions. A version is there while its source is available and selected, or while
  * a copy of it is left: it outlives its source.
  */
-export function versionsOf(
-  spec: AmiPolicySpec,
-  owner: Owner,
-  targets: ReadonlyMap<TargetKey, TargetView>,
-): VersionSet {
+export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyMap<TargetKey, TargetView>): VersionSet {
   const groupBy = spec.source.groupBy ?? [];
   const sourceView = targets.get(targetKey(owner.source));
   const copies = new Map<string, Copy[]>();
@@ -179,7 +175,8 @@ function withoutSource(
  * until the source is seen available and matching.
  */
 function withdrawal(source: SourceState, marked: boolean): string | undefined {
-  if (source.kind === 'unmatched') return source.excluded ? 'it is excluded' : 'its source no longer matches the selector';
+  if (source.kind === 'unmatched')
+    return source.excluded ? 'it is excluded' : 'its source no longer matches the selector';
   if (source.kind !== 'usable' && marked) return 'it was withdrawn and its source is not available';
   return undefined;
 }

@@ -25,7 +25,11 @@ export function crdsCommand(): Command {
         const stale = [...files].filter(([path, text]) => read(path) !== text).map(([path]) => path);
         if (stale.length > 0) throw new Error(`stale, run npm run crds and commit: ${stale.join(', ')}`);
       } else {
-        process.stdout.write(definitions().map(([, text]) => text).join('---\n'));
+        process.stdout.write(
+          definitions()
+            .map(([, text]) => text)
+            .join('---\n'),
+        );
       }
     });
 }

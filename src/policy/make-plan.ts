@@ -1,0 +1,130 @@
+import { windDown } from './deletion.ts';
+import { markCopies } from './marks.ts';
+import { reportMassWithdrawals } from './mass-withdrawal.ts';
+import { targetKey } from './model.ts';
+import { inventoryOf, label, type Pass, type PlanInput } from './pass.ts';
+import { OpenOrigins, placeCopies } from './placement.ts';
+import { type Plan, PlanDraft } from './plan.ts';
+import { cleanUpFailed, deleteLeftovers, parseKey } from './removal.ts';
+import { withheld } from './restrictions.ts';
+import { retire } from './retirement.ts';
+import { shareImages } from './sharing.ts';
+import { type Standings, standingsOf, targetsOf } from './standing.ts';
+import { closeUnneeded } from './temporary-grants.ts';
+import { keepTags } from './upkeep.ts';
+import { type VersionSet, versionsOf } from './versions.ts';
+
+/** A plan, with what was concluded on the way to it. */
+export interface Decision {
+  readonly plan: Plan;
+  readonly set: VersionSet;
+  readonly standings: Standings;
+}
+
+/**
+ * Decides what is to be done for one policy. Pure: the same input gives the same plan, whoever asks (controller, command
+ * line, dry run). What is missing to decide the rest is in `plan.needs`; ask for it and decide again.
+ */
+export function makePlan(input: PlanInput): Decision {
+  const set = versionsOf(input.spec, input.owner, input.targets);
+  const standings = standingsOf(input.spec, set.versions, input.now);
+  const draft = new PlanDraft();
+  const pass: Pass = { ...input, set, standings, draft };
+  let released = false;
+  if (input.deleting) released = windDown(pass);
+  else if (input.spec.suspend) closeUnneeded(pass, () => false);
+  else reconcile(pass);
+  const { actions, blocked } = withheld(pass);
+  const needs = draft.needs();
+  return {
+    plan: {
+      actions,
+      waits: draft.waits,
+      blocked: [...draft.blocked, ...blocked],
+      needs,
+      released: released && actions.length === 0 && needs.length === 0,
+    },
+    set,
+    standings,
+  };
+}
+
+function reconcile(pass: Pass): void {
+  reportAccess(pass);
+  reportSources(pass);
+  // Without the source nobody knows which versions are the newest.
+  const open = inventoryOf(pass, pass.owner.source) ? placeCopies(pass) : new OpenOrigins();
+  keepTags(pass);
+  shareImages(pass);
+  markCopies(pass);
+  reportMassWithdrawals(pass);
+  closeUnneeded(pass, (image, account) => open.has(image, account));
+  cleanUpFailed(pass);
+  retire(pass);
+  deleteLeftovers(pass);
+}
+
+function reportAccess(pass: Pass): void {
+  const named = new Set([...targetsOf(pass.spec), pass.owner.source].map(targetKey));
+  for (const [key, view] of pass.targets) {
+    if (view.kind === 'observed') continue;
+    const left = named.has(key) ? '' : ' (the policy no longer names it, and copies of it are there)';
+    pass.draft.block({
+      part: 'access',
+      code: view.code,
+      subject: key,
+      target: parseKey(key),
+      message: `${view.message}${left}`,
+      effect: view.stalls ? 'stalls' : 'retries',
+    });
+  }
+}
+
+function reportSources(pass: Pass): void {
+  const { draft, set, owner, spec } = pass;
+  if (!inventoryOf(pass, owner.source)) return;
+  for (const image of set.unready) {
+    const subject = label(image.name, image.id);
+    if (image.state === 'pending' || image.state === 'transient') {
+      draft.wait({
+        part: 'source',
+        subject,
+        target: owner.source,
+        message: `the source image is ${image.state}; it counts once it is available`,
+      });
+    } else if (image.state === 'failed') {
+      draft.block({
+        part: 'source',
+        code: 'SourceFailed',
+        subject,
+        target: owner.source,
+        message: `the source image failed (${image.stateReason ?? 'EC2 gave no reason'}) and is passed over. Deregister it`,
+        effect: 'keeps',
+      });
+    }
+  }
+  if (set.versions.length > 0) return;
+  const { region } = owner.source;
+  draft.block({
+    part: 'source',
+    code: 'NoSourceImages',
+    subject: 'source.images',
+    target: owner.source,
+    message: `no available image of account ${owner.source.account} in ${region} matches ${criteria(spec.source.images)}. Look with: aws ec2 describe-images --owners self --region ${region}`,
+    effect: 'stalls',
+  });
+}
+
+function criteria(images: Pass['spec']['source']['images']): string {
+  const parts = [
+    images.names && `names ${images.names.join(', ')}`,
+    images.tags &&
+      `tags ${Object.entries(images.tags)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(', ')}`,
+    images.ids && `ids ${images.ids.join(', ')}`,
+    images.architectures && `architectures ${images.architectures.join(', ')}`,
+  ].filter((part) => part !== undefined);
+  const text = parts.join(' and ');
+  return text.length > 300 ? `${text.slice(0, 300)}…` : text;
+}

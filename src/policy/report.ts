@@ -1,0 +1,216 @@
+import type { Finding } from '../api/conditions.ts';
+import type { PlanStatus, PolicyStatus, TargetStatus, VersionStatus } from '../api/policy-status.ts';
+import { conditionsOf, cut } from './conditions.ts';
+import type { Failure } from './failure.ts';
+import type { Decision } from './make-plan.ts';
+import { type Image, type Target, targetKey } from './model.ts';
+import { inventoryOf, type PlanInput } from './pass.ts';
+import type { Action } from './plan.ts';
+import { madeFor } from './removal.ts';
+import type { Standings } from './standing.ts';
+import { isoTime, TAG } from './tags.ts';
+import { readyImage, type Version } from './versions.ts';
+
+/** What a pass came to: the last plan that was made, and what did not succeed of it. */
+export interface Outcome extends Decision {
+  readonly input: PlanInput;
+  readonly failures: readonly Failure[];
+  readonly counts: Counts;
+}
+
+/** How far the copies are. */
+export interface Counts {
+  readonly ready: number;
+  readonly wanted: number;
+  readonly targetsReady: number;
+  readonly targets: number;
+  readonly pending: number;
+  /** `2 versions are ready in 4 targets`. */
+  readonly summary: string;
+}
+
+/** A status without its times: what `status` shows, and the findings its conditions are made from. */
+export interface Report {
+  readonly status: Omit<PolicyStatus, 'conditions' | 'observedGeneration' | 'deletions' | 'lastHandledReconcile'>;
+  readonly findings: readonly Finding[];
+}
+
+const MAX_TARGETS = 400;
+const MAX_VERSIONS = 200;
+const MAX_LISTED = 50;
+
+/**
+ * Turns a pass into status. Everything is bounded, sorted and free of times that move by themselves: an unchanged world
+ * gives an equal status, which is then not written.
+ */
+export function report(input: PlanInput, decision: Decision, failures: readonly Failure[]): Report {
+  const targets = decision.standings.targets.map((target) => targetStatus(input, decision, failures, target));
+  const counts = countsOf(decision.standings, targets);
+  const outcome: Outcome = { ...decision, input, failures, counts };
+  const plan = planStatus(outcome);
+  return {
+    status: {
+      versionCount: decision.set.versions.length,
+      targetsReady: `${counts.targetsReady}/${counts.targets}`,
+      pendingCopies: counts.pending,
+      targets: targets
+        .toSorted((left, right) => Number(right.problem !== undefined) - Number(left.problem !== undefined))
+        .slice(0, MAX_TARGETS),
+      versions: decision.set.versions.slice(0, MAX_VERSIONS).map((version) => versionStatus(outcome, version)),
+      ...(plan && { plan }),
+    },
+    findings: conditionsOf(outcome),
+  };
+}
+
+function targetStatus(
+  input: PlanInput,
+  decision: Decision,
+  failures: readonly Failure[],
+  target: Target,
+): TargetStatus {
+  const { standings, set, plan } = decision;
+  const key = targetKey(target);
+  const wanted = set.versions.filter(({ id }) => standings.wanted.has(id));
+  const view = input.targets.get(key);
+  const at = { account: target.account, region: target.region };
+  if (view?.kind !== 'observed') {
+    return { ...at, ready: 0, wanted: wanted.length, problem: cut(view?.message ?? 'it was not observed', 200) };
+  }
+  const ready = wanted.filter((version) => readyImage(version, target, input.owner.source) !== undefined).length;
+  const copying = wanted.flatMap(
+    (version) => version.copies.get(key)?.filter(({ image }) => image.state === 'pending') ?? [],
+  );
+  const due = plan.actions.filter((action) => action.kind === 'CopyImage' && targetKey(action.target) === key).length;
+  const pending = copying.length + due;
+  const progress = progressOf(
+    input,
+    target,
+    copying.map(({ image }) => image),
+  );
+  const blocked = plan.blocked.find(
+    (entry) => entry.effect !== 'keeps' && entry.target && targetKey(entry.target) === key,
+  );
+  const failed = failures.find((failure) => failure.effect !== 'keeps' && targetKey(failure.action.target) === key);
+  const problem = blocked
+    ? `${blocked.subject}: ${blocked.message}`
+    : failed && `${failed.action.subject}: ${failed.message}`;
+  return {
+    ...at,
+    ready,
+    wanted: wanted.length,
+    ...(pending > 0 && { pending }),
+    ...(progress !== undefined && { progress }),
+    ...(problem !== undefined && { problem: cut(problem, 200) }),
+  };
+}
+
+/** Only snapshots have a progress. It is shown in steps of ten, so that it does not make a write of every poll. */
+function progressOf(input: PlanInput, target: Target, copying: readonly Image[]): string | undefined {
+  if (copying.length === 0) return undefined;
+  const ids = new Set(copying.map(({ id }) => id));
+  let done = 0;
+  let size = 0;
+  for (const snapshot of inventoryOf(input, target)?.snapshots.values() ?? []) {
+    if (!ids.has(madeFor(snapshot) ?? '')) continue;
+    done += snapshot.sizeGiB * snapshot.progress;
+    size += snapshot.sizeGiB;
+  }
+  return size === 0 ? undefined : `${Math.floor(done / size / 10) * 10}%`;
+}
+
+function countsOf(standings: Standings, targets: readonly TargetStatus[]): Counts {
+  const targetsReady = targets.filter(({ ready, wanted, problem }) => ready === wanted && problem === undefined).length;
+  const ready = targets.reduce((sum, target) => sum + target.ready, 0);
+  const wanted = targets.reduce((sum, target) => sum + target.wanted, 0);
+  const versions = standings.wanted.size;
+  return {
+    ready,
+    wanted,
+    targetsReady,
+    targets: targets.length,
+    pending: targets.reduce((sum, target) => sum + (target.pending ?? 0), 0),
+    summary:
+      ready === wanted
+        ? `${versions} wanted ${versions === 1 ? 'version is' : 'versions are'} ready in ${targets.length} ${targets.length === 1 ? 'target' : 'targets'}`
+        : `${ready} of ${wanted} wanted images are ready in ${targets.length} targets`,
+  };
+}
+
+function versionStatus(outcome: Outcome, version: Version): VersionStatus {
+  const { standings, input, plan } = outcome;
+  const at = standings.targets;
+  const stage = stageOf(standings, version);
+  const marks = [...version.copies.values()]
+    .flat()
+    .map(({ image }) => image.tags[stage === 'Withdrawn' ? TAG.withdrawnSince : TAG.surplusSince])
+    .filter((mark) => mark !== undefined)
+    .toSorted();
+  const since = stage === 'Surplus' || stage === 'Withdrawn' ? marks[0] : undefined;
+  const imageIds = new Set([version.id, ...[...version.copies.values()].flat().map(({ image }) => image.id)]);
+  const held = plan.blocked.find(({ subject }) => imageIds.has(idIn(subject)));
+  return {
+    name: cut(version.name, 128),
+    sourceImage: version.id,
+    family: version.family,
+    created: isoTime(version.createdAt),
+    stage,
+    ...(since !== undefined && { since: cut(since, 32) }),
+    ready: at.filter((target) => readyImage(version, target, input.owner.source) !== undefined).length,
+    wanted: standings.wanted.has(version.id) ? at.length : 0,
+    ...(held && { held: cut(held.message, 160) }),
+  };
+}
+
+/** The id in `name (ami-0abc)`. */
+const idIn = (subject: string): string => /\((ami-[0-9a-f]+)\)$/.exec(subject)?.[1] ?? '';
+
+function stageOf(standings: Standings, version: Version): VersionStatus['stage'] {
+  if (version.withdrawn !== undefined) return 'Withdrawn';
+  if (standings.wanted.has(version.id)) return 'Wanted';
+  const places = [...standings.targets, ...[...version.copies.values()].flat().map(({ target }) => target)];
+  return places.some((target) => standings.of(version, target).kind === 'retained') ? 'Retained' : 'Surplus';
+}
+
+function planStatus({ plan, failures }: Outcome): PlanStatus | undefined {
+  if (plan.actions.length === 0 && plan.blocked.length === 0 && failures.length === 0) return undefined;
+  const byKind = [...Map.groupBy(plan.actions, ({ kind }) => kind)].map(
+    ([kind, actions]) => [kind, actions.length] as const,
+  );
+  const blocked = [
+    ...plan.blocked.map(({ code, subject, target, message }) => ({ code, subject: placed(subject, target), message })),
+    ...failures.map(({ code, action, message }) => ({ code, subject: placed(action.subject, action.target), message })),
+  ];
+  const gibibytes = plan.actions.reduce((sum, action) => sum + (action.gibibytes ?? 0), 0);
+  return {
+    ...(byKind.length > 0 && {
+      actions: Object.fromEntries(byKind.toSorted()),
+      next: plan.actions.slice(0, MAX_LISTED).map(plannedAction),
+    }),
+    ...(blocked.length > 0 && {
+      blocked: blocked
+        .toSorted((left, right) => (`${left.code} ${left.subject}` < `${right.code} ${right.subject}` ? -1 : 1))
+        .slice(0, MAX_LISTED)
+        .map(({ code, subject, message }) => ({
+          reason: code,
+          subject: cut(subject, 256),
+          message: cut(message, 300),
+        })),
+    }),
+    ...(gibibytes > 0 && { gibibytesToCopy: gibibytes }),
+  };
+}
+
+function plannedAction(action: Action): NonNullable<PlanStatus['next']>[number] {
+  return {
+    kind: action.kind,
+    target: targetKey(action.target),
+    image: cut(action.subject, 256),
+    reason: cut(action.reason, 300),
+  };
+}
+
+function placed(subject: string, target: Target | undefined): string {
+  const key = target && targetKey(target);
+  return key === undefined || key === subject ? subject : `${subject} in ${key}`;
+}

@@ -1,0 +1,96 @@
+import { type TargetKey, targetKey } from './model.ts';
+import type { Pass } from './pass.ts';
+import type { Action, Blocked, Part } from './plan.ts';
+import { parseKey } from './removal.ts';
+
+/**
+ * Takes out of a plan what somebody has forbidden centrally: every action in an account that is read-only, every
+ * deletion where the controller was started without the right to delete, and whatever depends on those.
+ */
+export function withheld(pass: Pass): { readonly actions: readonly Action[]; readonly blocked: readonly Blocked[] } {
+  const { draft, limits, targets } = pass;
+  const readOnly = (action: Action): boolean => {
+    const view = targets.get(targetKey(action.target));
+    return view?.kind === 'observed' && view.readOnly;
+  };
+  const forbidden = new Map<string, 'AccountReadOnly' | 'DeletionDisabled'>();
+  for (const action of draft.actions) {
+    if (readOnly(action)) forbidden.set(action.id, 'AccountReadOnly');
+    else if (!limits.allowDelete && belongsToDeletion(action)) forbidden.set(action.id, 'DeletionDisabled');
+  }
+  if (forbidden.size === 0) return { actions: draft.actions, blocked: [] };
+  // Needs are planned before what needs them, so one pass over the list finds every dependent.
+  for (const action of draft.actions) {
+    const because = action.needs.map((id) => forbidden.get(id)).find((code) => code !== undefined);
+    if (because && !forbidden.has(action.id)) forbidden.set(action.id, because);
+  }
+  const actions = draft.actions.filter((action) => !forbidden.has(action.id));
+  return { actions, blocked: [...reasons(draft.actions, forbidden, pass.deleting)] };
+}
+
+const belongsToDeletion = (action: Action): boolean =>
+  action.destroys !== undefined || action.kind === 'MarkForDeletion' || action.kind === 'KeepSnapshots';
+
+function* reasons(
+  actions: readonly Action[],
+  forbidden: ReadonlyMap<string, 'AccountReadOnly' | 'DeletionDisabled'>,
+  deleting: boolean,
+): Generator<Blocked> {
+  const counts = new Map<TargetKey, Map<string, number>>();
+  for (const action of actions) {
+    const code = forbidden.get(action.id);
+    if (!code) continue;
+    const key = targetKey(action.target);
+    const byCode = counts.get(key) ?? new Map<string, number>();
+    counts.set(
+      key,
+      byCode.set(`${code} ${partOf(action, deleting)}`, (byCode.get(`${code} ${partOf(action, deleting)}`) ?? 0) + 1),
+    );
+  }
+  for (const [key, byCode] of counts) {
+    for (const [entry, count] of byCode) {
+      const [code = '', part = ''] = entry.split(' ');
+      const actionsThere = `${count} ${count === 1 ? 'action is' : 'actions are'} held back in ${key}`;
+      yield {
+        part: part as Part,
+        code,
+        subject: key,
+        target: parseKey(key),
+        message:
+          code === 'AccountReadOnly'
+            ? `${actionsThere}: its AwsAccount says readOnly, or the controller runs with --read-only. plan shows what would be done once that is lifted`
+            : `${actionsThere}: the controller runs with --allow-delete=false`,
+        effect: code === 'AccountReadOnly' || deleting ? 'stalls' : 'keeps',
+      };
+    }
+  }
+}
+
+/** The condition that an action which is not carried out speaks of. */
+export function partOf(action: Action, deleting: boolean): Part {
+  if (deleting) return 'deletion';
+  switch (action.kind) {
+    case 'Share':
+    case 'Unshare':
+      return 'sharing';
+    case 'CopyImage':
+    case 'ClaimSource':
+    case 'MarkTemporaryGrant':
+    case 'GrantTemporarily':
+    case 'RevokeTemporaryGrant':
+    case 'UnmarkTemporaryGrant':
+    case 'Tag':
+    case 'TakeOver':
+    case 'CleanUpFailedCopy':
+      return 'replication';
+    case 'MarkWithdrawn':
+    case 'MarkSurplus':
+    case 'ClearMark':
+    case 'MarkForDeletion':
+    case 'KeepSnapshots':
+    case 'CancelCopy':
+    case 'DeregisterImage':
+    case 'DeleteSnapshot':
+      return 'retention';
+  }
+}
