@@ -130,7 +130,7 @@ function check(schema: StructuralSchema, value: unknown, path: string, errors: F
 type Fail = (cause: FieldError['cause'], message: string) => void;
 
 function checkString(schema: StructuralSchema, value: string, fail: Fail): void {
-  const length = [...value].length;
+  const length = Array.from(value).length;
   if (schema.maxLength !== undefined && length > schema.maxLength) {
     fail('FieldValueTooLong', `Too long: may not be more than ${schema.maxLength} characters`);
   }

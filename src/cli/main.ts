@@ -4,6 +4,11 @@ import { VERSION } from './version.ts';
 
 /** Loaded one by one: `amifleet plan` should not wait for what only the demo needs. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  controller: async () => (await import('./commands/controller.ts')).controllerCommand(),
+  plan: async () => (await import('./commands/plan.ts')).planCommand(),
+  apply: async () => (await import('./commands/apply.ts')).applyCommand(),
+  simulator: async () => (await import('./commands/simulator.ts')).simulatorCommand(),
+  demo: async () => (await import('./commands/demo.ts')).demoCommand(),
   crds: async () => (await import('./commands/crds.ts')).crdsCommand(),
 };
 

@@ -5,21 +5,22 @@ import type { Part } from './plan.ts';
 import { TAG } from './tags.ts';
 
 /**
- * Whether this policy may change a source image now. A source is claimed by a tag before its first change, and the
- * claim counts only when a listing shows it: two clusters that claim at once both write, and only the one whose claim
- * is there afterwards goes on.
- * @returns false while it may not; then the claim was planned, or what stands in the way was written down
+ * What must be done before this policy may change a source image. A source is claimed by a tag before its first change.
+ * Two clusters that claim at once both write, and only the one whose claim is read back afterwards goes on (that is part
+ * of the call).
+ * @returns ids of actions that must have succeeded first; undefined when somebody else has claimed it, which was then
+ *   written down
  */
-export function mayChangeSource(pass: Pass, image: Image, part: Part): boolean {
+export function claimFirst(pass: Pass, image: Image, part: Part): readonly string[] | undefined {
   const { draft, owner } = pass;
   const subject = label(image.name, image.id);
   const claim = claimIn(image.tags[TAG.claimedBy], owner);
-  if (claim.kind === 'ours') return true;
+  if (claim.kind === 'ours') return [];
 
   const abandoned = claim.kind === 'former' || (claim.kind === 'other' && isDeleted(pass, image));
   if (claim.kind === 'none' || abandoned) {
     const written = image.tags[TAG.claimedBy];
-    draft.act({
+    const id = draft.act({
       id: `claim ${image.id}`,
       kind: 'ClaimSource',
       target: owner.source,
@@ -34,13 +35,7 @@ export function mayChangeSource(pass: Pass, image: Image, part: Part): boolean {
         ...(written !== undefined && { instead: written }),
       },
     });
-    draft.wait({
-      part,
-      subject,
-      target: owner.source,
-      message: 'waiting until the claim on the source image is visible',
-    });
-    return false;
+    return [id];
   }
   draft.block({
     part,
@@ -50,7 +45,7 @@ export function mayChangeSource(pass: Pass, image: Image, part: Part): boolean {
     message: `the source image is claimed by ${claim.policy} of cluster ${claim.cluster}; ${owner.namespace}/${owner.name} leaves it alone. Give the two policies different sources, or remove the tag ${TAG.claimedBy} from the image if that policy is no more`,
     effect: 'stalls',
   });
-  return false;
+  return undefined;
 }
 
 /** Whether the claim names a policy of this very cluster that is not there any more. The caller of AWS looks once more. */

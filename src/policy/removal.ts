@@ -203,22 +203,33 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
   });
 }
 
-/** Copies that are known to be lost because what EC2 made for them is left and the image is not. */
+/** A copy that is gone while a snapshot of it is left. */
+export interface LostCopy {
+  readonly imageId: string;
+  readonly sourceId: string;
+  /** The value of the attempt tag. */
+  readonly attempt: string | undefined;
+}
+
+/**
+ * Copies that may be lost: what EC2 made for them is left and the image is not listed. Those that were deleted on
+ * purpose are not among them.
+ */
 export function lostBySnapshots(input: {
   readonly snapshots: Iterable<Snapshot>;
   readonly has: (imageId: string) => boolean;
+  /** Milliseconds since the epoch. */
   readonly now: number;
-}): Map<string, string> {
-  const lost = new Map<string, string>();
+}): LostCopy[] {
+  const lost = new Map<string, LostCopy>();
   for (const snapshot of input.snapshots) {
     const imageId = madeFor(snapshot);
     const sourceId = snapshot.tags[TAG.sourceImage];
-    if (!imageId || !sourceId || snapshot.tags[TAG.deleting] !== undefined || snapshot.tags[TAG.kept] !== undefined)
-      continue;
+    if (!imageId || !sourceId || snapshot.tags[TAG.deleting] !== undefined || snapshot.tags[TAG.kept] !== undefined) continue;
     if (input.has(imageId) || input.now - snapshot.startedAt < ORPHAN_AGE_MS) continue;
-    lost.set(sourceId, imageId);
+    lost.set(imageId, { imageId, sourceId, attempt: snapshot.tags[TAG.attempt] });
   }
-  return lost;
+  return [...lost.values()];
 }
 
 export function parseKey(key: TargetKey): Target {

@@ -184,7 +184,7 @@ function planStatus({ plan, failures }: Outcome): PlanStatus | undefined {
   const gibibytes = plan.actions.reduce((sum, action) => sum + (action.gibibytes ?? 0), 0);
   return {
     ...(byKind.length > 0 && {
-      actions: Object.fromEntries(byKind.toSorted()),
+      actions: Object.fromEntries(byKind.toSorted(([left], [right]) => (left < right ? -1 : 1))),
       next: plan.actions.slice(0, MAX_LISTED).map(plannedAction),
     }),
     ...(blocked.length > 0 && {

@@ -1,6 +1,6 @@
 import { type TargetKey, targetKey } from './model.ts';
 import type { Pass } from './pass.ts';
-import type { Action, Blocked, Part } from './plan.ts';
+import type { Action, ActionKind, Blocked, Part } from './plan.ts';
 import { parseKey } from './removal.ts';
 
 /**
@@ -66,31 +66,27 @@ function* reasons(
   }
 }
 
+const PART: Readonly<Record<ActionKind, Part>> = {
+  Share: 'sharing',
+  Unshare: 'sharing',
+  CopyImage: 'replication',
+  ClaimSource: 'replication',
+  MarkTemporaryGrant: 'replication',
+  GrantTemporarily: 'replication',
+  RevokeTemporaryGrant: 'replication',
+  UnmarkTemporaryGrant: 'replication',
+  Tag: 'replication',
+  TakeOver: 'replication',
+  CleanUpFailedCopy: 'replication',
+  MarkWithdrawn: 'retention',
+  MarkSurplus: 'retention',
+  ClearMark: 'retention',
+  MarkForDeletion: 'retention',
+  KeepSnapshots: 'retention',
+  CancelCopy: 'retention',
+  DeregisterImage: 'retention',
+  DeleteSnapshot: 'retention',
+};
+
 /** The condition that an action which is not carried out speaks of. */
-export function partOf(action: Action, deleting: boolean): Part {
-  if (deleting) return 'deletion';
-  switch (action.kind) {
-    case 'Share':
-    case 'Unshare':
-      return 'sharing';
-    case 'CopyImage':
-    case 'ClaimSource':
-    case 'MarkTemporaryGrant':
-    case 'GrantTemporarily':
-    case 'RevokeTemporaryGrant':
-    case 'UnmarkTemporaryGrant':
-    case 'Tag':
-    case 'TakeOver':
-    case 'CleanUpFailedCopy':
-      return 'replication';
-    case 'MarkWithdrawn':
-    case 'MarkSurplus':
-    case 'ClearMark':
-    case 'MarkForDeletion':
-    case 'KeepSnapshots':
-    case 'CancelCopy':
-    case 'DeregisterImage':
-    case 'DeleteSnapshot':
-      return 'retention';
-  }
-}
+export const partOf = (action: Action, deleting: boolean): Part => (deleting ? 'deletion' : PART[action.kind]);

@@ -1,4 +1,4 @@
-import { mayChangeSource } from './claims.ts';
+import { claimFirst } from './claims.ts';
 import { claimIn } from './identity.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
@@ -93,7 +93,8 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
   const remove =
     unlisted === 'Revoke' ? without(current, { ...wanted, accounts: [...wanted.accounts, ...temporary] }) : NO_GRANTS;
   if (isNothing(add) && isNothing(remove)) return;
-  if (shared.isSource && !mayChangeSource(pass, image, 'sharing')) return;
+  const needs = shared.isSource ? claimFirst(pass, image, 'sharing') : [];
+  if (!needs) return;
   if (!isNothing(add)) {
     draft.act({
       id: `share ${image.id} ${targetKey(target)}`,
@@ -102,6 +103,7 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
       subject,
       reason: `${describe(add)} must be able to launch it`,
       call: { do: 'modifyLaunch', imageId: image.id, add, remove: NO_GRANTS },
+      needs,
     });
   }
   if (!isNothing(remove)) {
@@ -112,6 +114,7 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
       subject,
       reason: `${describe(remove)} may launch it and sharing does not list ${count(remove) === 1 ? 'it' : 'them'}`,
       call: { do: 'modifyLaunch', imageId: image.id, add: NO_GRANTS, remove },
+      needs,
     });
   }
 }

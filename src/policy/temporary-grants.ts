@@ -1,4 +1,4 @@
-import { mayChangeSource } from './claims.ts';
+import { claimFirst } from './claims.ts';
 import { claimIn } from './identity.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
@@ -29,9 +29,10 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
   if (!launch || !closed) return { kind: 'notYet' };
   const needsLaunch = !launch.accounts.includes(account) && !launch.public;
   if (!needsLaunch && closed.length === 0) return { kind: 'within', after: [] };
-  if (origin.isSource && !mayChangeSource(pass, origin.image, 'replication')) return { kind: 'notYet' };
+  const claim = origin.isSource ? claimFirst(pass, origin.image, 'replication') : [];
+  if (!claim) return { kind: 'notYet' };
 
-  const after: string[] = [];
+  const after: string[] = [...claim];
   if (origin.image.tags[tempGrantTag(account)] === undefined) {
     after.push(
       draft.act({
@@ -168,12 +169,13 @@ function copiesEnded(pass: Pass, image: Image, account: string): boolean {
 function close(pass: Pass, origin: Origin, account: string): void {
   const { draft } = pass;
   const { image, target } = origin;
-  if (origin.isSource && !mayChangeSource(pass, image, 'replication')) return;
+  const claim = origin.isSource ? claimFirst(pass, image, 'replication') : [];
+  if (!claim) return;
   const subject = label(image.name, image.id);
   const launch = launchGrantsOf(pass, target, image, subject);
   const inventory = inventoryOf(pass, target);
   const given = image.tags[tempGrantTag(account)] ?? '';
-  const needs: string[] = [];
+  const needs: string[] = [...claim];
   let known = launch !== undefined;
   if (launch && given.includes('launch') && launch.accounts.includes(account) && !isListed(pass, origin, account)) {
     needs.push(
@@ -184,6 +186,7 @@ function close(pass: Pass, origin: Origin, account: string): void {
         subject,
         reason: `no copy into account ${account} needs it any more`,
         call: { do: 'modifyLaunch', imageId: image.id, add: NO_GRANTS, remove: only(account) },
+        needs: claim,
       }),
     );
   }
@@ -201,6 +204,7 @@ function close(pass: Pass, origin: Origin, account: string): void {
           subject: `${snapshotId} of ${subject}`,
           reason: `no copy into account ${account} needs it any more`,
           call: { do: 'modifyVolume', snapshotId, add: [], remove: [account] },
+          needs: claim,
         }),
       );
     }

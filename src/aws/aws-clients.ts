@@ -1,0 +1,292 @@
+import { setMaxListeners } from 'node:events';
+import { type DescribeRegionsCommand, EC2Client, type EC2ClientConfig } from '@aws-sdk/client-ec2';
+import { STSClient, type STSClientConfig } from '@aws-sdk/client-sts';
+import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
+import type { Clock } from '../ambient/clock.ts';
+import type { Random } from '../ambient/random.ts';
+import type { Target } from '../policy/model.ts';
+import { AwsTime } from './aws-time.ts';
+import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
+import { actionOf, type Ec2Command, mayRepeat, refuseEmptyLists } from './ec2-command.ts';
+import { isRead, toAwsError } from './error-table.ts';
+import { Persistence } from './persistence.ts';
+import { type BucketReading, type Priority, RateBudget } from './rate-budget.ts';
+import { Regions } from './regions.ts';
+import { unlessAborted } from './unless-aborted.ts';
+
+export interface CallOptions {
+  /** Default: normal. */
+  readonly priority?: Priority;
+  /**
+   * Aborted: waiting ends, and reading too; the reason of the signal is thrown. A mutating call that was already sent is
+   * finished, so that its effect is known.
+   */
+  readonly signal?: AbortSignal;
+}
+
+/** A request that was made, for metrics. */
+export interface CallReport {
+  readonly action: string;
+  readonly target: Target;
+  /** `ok`, or the code of the error. */
+  readonly outcome: string;
+  /** From sending to the answer, milliseconds. */
+  readonly ms: number;
+}
+
+/** EC2 in one target. */
+export interface Ec2Api {
+  readonly target: Target;
+  /**
+   * Sends a command as soon as the rate budget lets it through, with retries where they can do no harm.
+   * @throws AwsError, or the reason of the signal
+   */
+  send<Input extends object, Output extends object>(
+    command: Ec2Command<Input, Output>,
+    options?: CallOptions,
+  ): Promise<Output>;
+}
+
+export interface AwsClientsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where STS and account-wide questions are asked; it must be enabled in every account. */
+  readonly homeRegion: string;
+  /** The own identity. Default: where the SDK looks for it (environment, EKS Pod Identity, IRSA, profiles, instance). */
+  readonly base?: KeySource;
+  /** Default: AWS itself, or what AWS_ENDPOINT_URL says. */
+  readonly endpoint?: string;
+  /** Added to the User-Agent header. */
+  readonly userAgent?: string;
+  /** Milliseconds for a connection, default 3000, and for an answer, default 30000. Of real time: sockets know no other. */
+  readonly timeouts?: { readonly connect: number; readonly answer: number };
+  readonly onCall?: (call: CallReport) => void;
+}
+
+const SESSION_NAME = 'amifleet';
+/** Sockets for each host, and so calls under way for each region. */
+const SOCKETS = 50;
+
+/** The clients of all accounts and regions, over one pool of connections and one rate budget. */
+export class AwsClients {
+  /** The time by the clock of AWS. */
+  readonly time: AwsTime;
+  readonly #clock: Clock;
+  readonly #persistence: Persistence;
+  readonly #homeRegion: string;
+  readonly #base: KeySource;
+  readonly #onCall: (call: CallReport) => void;
+  readonly #budget: RateBudget;
+  readonly #credentials: CredentialSource;
+  readonly #shared: STSClientConfig & EC2ClientConfig;
+  readonly #connections: STSClient['config']['requestHandler'];
+  readonly #clients = new Map<string, EC2Client>();
+  readonly #regions: Regions;
+
+  constructor(options: AwsClientsOptions) {
+    const { clock, homeRegion, timeouts = { connect: 3000, answer: 30_000 } } = options;
+    this.#clock = clock;
+    this.#persistence = new Persistence(clock, options.random);
+    this.#homeRegion = homeRegion;
+    this.#base = options.base ?? fromNodeProviderChain({ clientConfig: { region: homeRegion } });
+    this.#onCall = options.onCall ?? ((): void => undefined);
+    this.#budget = new RateBudget(clock);
+    this.#regions = new Regions(clock, homeRegion, (target, access) => this.ec2(target, access));
+    this.time = new AwsTime(clock);
+    const configuration = {
+      // Retries are ours: each must pass the rate budget, and a write without a token must not be repeated blindly.
+      maxAttempts: 1,
+      retryMode: 'standard',
+      ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
+      ...(options.userAgent !== undefined && { customUserAgent: options.userAgent }),
+    };
+    const first = new STSClient({
+      ...configuration,
+      region: homeRegion,
+      requestHandler: {
+        connectionTimeout: timeouts.connect,
+        requestTimeout: timeouts.answer,
+        throwOnRequestTimeout: true,
+        // An answer that stops in the middle: the request timeout ends with its first byte.
+        socketTimeout: timeouts.answer,
+        httpAgent: { keepAlive: true, maxSockets: SOCKETS },
+        httpsAgent: { keepAlive: true, maxSockets: SOCKETS },
+        // It would write to the console when all sockets are busy, which is nothing unusual here.
+        logger: SILENT,
+      },
+    });
+    // One pool for all clients. For the same reason no client is ever destroyed: that would close the pool for all.
+    this.#connections = first.config.requestHandler;
+    this.#shared = { ...configuration, requestHandler: this.#connections };
+    this.#credentials = new CredentialSource({
+      clock,
+      time: this.time,
+      base: this.#base,
+      stsFor: (keys, sts) => this.#sts(keys, sts),
+      sessionName: SESSION_NAME,
+      region: homeRegion,
+    });
+  }
+
+  /** EC2 in a target, reached as `access` says. Nothing is asked of AWS before the first call. */
+  ec2(target: Target, access: AccountAccess): Ec2Api {
+    return { target, send: (command, options = {}) => this.#send(target, access, command, options) };
+  }
+
+  /**
+   * The regions that an account has enabled; asked once an hour.
+   * @throws AwsError, or the reason of the signal
+   */
+  async regionsOf(access: AccountAccess, signal?: AbortSignal): Promise<ReadonlySet<string>> {
+    return await this.#regions.of(access, signal);
+  }
+
+  /** What is left in each bucket of the rate budget, for metrics. */
+  budget(): BucketReading[] {
+    return this.#budget.read();
+  }
+
+  /** Closes every connection. Calls that are under way fail. */
+  close(): void {
+    this.#clients.clear();
+    this.#connections.destroy?.();
+  }
+
+  async #send<Input extends object, Output extends object>(
+    target: Target,
+    access: AccountAccess,
+    command: Ec2Command<Input, Output>,
+    { priority = 'normal', signal }: CallOptions,
+  ): Promise<Output> {
+    const action = actionOf(command);
+    refuseEmptyLists(action, target, command.input);
+    const client = this.#client(target, access);
+    // A signal of a whole pass or process has as many listeners as calls that wait for it.
+    if (signal) setMaxListeners(0, signal);
+    const abortable = isRead(action) ? signal : undefined;
+    const once = async (): Promise<Output> => {
+      const keys = await unlessAborted(this.#credentials.forAccount(access), signal);
+      await this.#budget.acquire(target, action, { priority, ...(signal && { signal }) });
+      try {
+        return await this.#measured(action, target, () => send(client, command, abortable));
+      } catch (thrown) {
+        abortable?.throwIfAborted();
+        if (SAYS_EXPIRED.has(toAwsError(thrown, action, target).code)) this.#credentials.drop(access, keys);
+        throw thrown;
+      }
+    };
+    try {
+      return await this.#persistence.persist({
+        action,
+        target,
+        repeatable: mayRepeat(action, command.input),
+        signal,
+        run: async () => {
+          try {
+            return await once();
+          } catch (thrown) {
+            if (!wasSignedWrong(thrown) && !SAYS_EXPIRED.has(toAwsError(thrown, action, target).code)) throw thrown;
+            // With new keys, or signed by the time of AWS, which the SDK has taken from the answer.
+            return await once();
+          }
+        },
+      });
+    } catch (thrown) {
+      if (signal?.aborted && thrown === signal.reason) throw thrown;
+      throw await this.#regions.explain(toAwsError(thrown, action, target), access, signal);
+    }
+  }
+
+  async #measured<T>(action: string, target: Target, request: () => Promise<T>): Promise<T> {
+    const sentAt = this.#clock.monotonic();
+    const report = (outcome: string): void =>
+      this.#onCall({ action, target, outcome, ms: this.#clock.monotonic() - sentAt });
+    try {
+      const answer = await request();
+      report('ok');
+      return answer;
+    } catch (thrown) {
+      const { code, class: kind } = toAwsError(thrown, action, target);
+      if (kind === 'throttle') this.#budget.throttled(target, action);
+      report(code);
+      throw thrown;
+    }
+  }
+
+  #client(target: Target, access: AccountAccess): EC2Client {
+    const id = [target.region, access.account, access.roleArn, access.externalId].join('\n');
+    let client = this.#clients.get(id);
+    if (!client) {
+      client = new EC2Client({
+        ...this.#shared,
+        region: target.region,
+        credentials: withoutCache(() => this.#credentials.forAccount(access)),
+      });
+      this.#watchTime(client);
+      this.#clients.set(id, client);
+    }
+    return client;
+  }
+
+  #sts(keys: KeySource, target: Target): StsApi {
+    const client = new STSClient({ ...this.#shared, region: this.#homeRegion, credentials: withoutCache(keys) });
+    this.#watchTime(client);
+    const sts = stsOver(client);
+    // A session more does no harm, so that asking for one may be repeated.
+    const call = <T>(action: string, request: () => Promise<T>): Promise<T> =>
+      this.#persistence.persist({
+        action,
+        target,
+        repeatable: true,
+        run: () => this.#measured(action, target, request),
+      });
+    return {
+      assumeRole: (request) => call('AssumeRole', () => sts.assumeRole(request)),
+      callerAccount: () => call('GetCallerIdentity', () => sts.callerAccount()),
+    };
+  }
+
+  #watchTime(client: EC2Client | STSClient): void {
+    // Both stacks are one at run time; their types differ in the operations.
+    const { middlewareStack } = client as EC2Client;
+    middlewareStack.add(
+      (next) => async (args) => {
+        const sentAt = this.#clock.monotonic();
+        const result = await next(args);
+        this.time.observe((result.response as { headers?: Record<string, string> }).headers?.['date'], sentAt);
+        return result;
+      },
+      // The innermost: here an error is still an answer.
+      { step: 'deserialize', priority: 'low', name: 'watchTime' },
+    );
+  }
+}
+
+/** What EC2 says when a session is over. */
+const SAYS_EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);
+/** Whether the SDK found by the Date of the answer that the machine's clock is off, and goes by AWS's from now on. */
+const wasSignedWrong = (thrown: unknown): boolean =>
+  (thrown as { $metadata?: { clockSkewCorrected?: boolean } } | undefined)?.$metadata?.clockSkewCorrected === true;
+
+const SILENT = {
+  debug: (): void => undefined,
+  info: (): void => undefined,
+  warn: (): void => undefined,
+  error: (): void => undefined,
+};
+
+/** The SDK keeps keys to their end by the machine's clock; ours are renewed by AWS's, and dropped when AWS says so. */
+const withoutCache = (source: KeySource): KeySource => Object.assign(() => source(), { memoized: true });
+
+async function send<Input extends object, Output extends object>(
+  client: EC2Client,
+  command: Ec2Command<Input, Output>,
+  abortSignal: AbortSignal | undefined,
+): Promise<Output> {
+  // See Ec2Command: one operation stands for all.
+  const answer: unknown = await client.send(
+    command as unknown as DescribeRegionsCommand,
+    abortSignal ? { abortSignal } : {},
+  );
+  return answer as Output;
+}

@@ -1,0 +1,90 @@
+import type { LaunchPermission, Image as SdkImage, Snapshot as SdkSnapshot, Tag } from '@aws-sdk/client-ec2';
+import type { Image, ImageState, LaunchGrants, Snapshot, Tags, Volume } from '../policy/model.ts';
+
+/** An image as decisions see it; undefined when it has no id. */
+export function imageFrom(image: SdkImage): Image | undefined {
+  if (!image.ImageId) return undefined;
+  const created = timeOf(image.CreationDate);
+  const launched = timeOf(image.LastLaunchedTime);
+  return {
+    id: image.ImageId,
+    name: image.Name ?? '',
+    description: image.Description ?? '',
+    state: stateFrom(image.State, created),
+    ...(image.StateReason?.Message && { stateReason: image.StateReason.Message }),
+    createdAt: created ?? 0,
+    architecture: image.Architecture ?? '',
+    tags: tagsFrom(image.Tags),
+    volumes: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }): Volume[] =>
+      Ebs
+        ? [
+            {
+              ...(Ebs.SnapshotId && { snapshotId: Ebs.SnapshotId }),
+              sizeGiB: Ebs.VolumeSize ?? 0,
+              encrypted: Ebs.Encrypted ?? false,
+            },
+          ]
+        : [],
+    ),
+    ...(launched !== undefined && { lastLaunchedAt: launched }),
+    protection: image.DeregistrationProtection || 'disabled',
+    ...(image.SourceImageId && { madeFrom: image.SourceImageId }),
+  };
+}
+
+/** A snapshot as decisions see it; undefined when it has no id. */
+export function snapshotFrom(snapshot: SdkSnapshot): Snapshot | undefined {
+  if (!snapshot.SnapshotId) return undefined;
+  return {
+    id: snapshot.SnapshotId,
+    state: snapshot.State ?? 'pending',
+    progress: Number.parseInt(snapshot.Progress ?? '0', 10) || 0,
+    description: snapshot.Description ?? '',
+    tags: tagsFrom(snapshot.Tags),
+    sizeGiB: snapshot.VolumeSize ?? 0,
+    startedAt: snapshot.StartTime?.getTime() ?? 0,
+  };
+}
+
+/** Launch permissions, sorted; the owner is never among them. */
+export function grantsFrom(permissions: readonly LaunchPermission[] | undefined): LaunchGrants {
+  const all = permissions ?? [];
+  const some = (read: (permission: LaunchPermission) => string | undefined): string[] =>
+    all.flatMap((permission) => read(permission) ?? []).sort();
+  return {
+    accounts: some(({ UserId }) => UserId),
+    organizations: some(({ OrganizationArn }) => OrganizationArn),
+    organizationalUnits: some(({ OrganizationalUnitArn }) => OrganizationalUnitArn),
+    public: all.some(({ Group }) => Group === 'all'),
+  };
+}
+
+const STATES: ReadonlySet<string> = new Set<ImageState>([
+  'pending',
+  'available',
+  'failed',
+  'disabled',
+  'deregistered',
+  'invalid',
+  'error',
+  'transient',
+]);
+
+/**
+ * A state that this program does not know is one to leave alone, and so is a finished image without a date: it would
+ * count as the oldest of all, and be the first to go (S14).
+ */
+function stateFrom(state: string | undefined, created: number | undefined): ImageState {
+  if (state === undefined || !STATES.has(state)) return 'transient';
+  if (created === undefined && (state === 'available' || state === 'disabled')) return 'transient';
+  return state as ImageState;
+}
+
+function tagsFrom(tags: readonly Tag[] | undefined): Tags {
+  return Object.fromEntries((tags ?? []).flatMap(({ Key, Value }) => (Key === undefined ? [] : [[Key, Value ?? '']])));
+}
+
+function timeOf(text: string | undefined): number | undefined {
+  const time = text === undefined ? Number.NaN : Date.parse(text);
+  return Number.isNaN(time) ? undefined : time;
+}

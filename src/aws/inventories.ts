@@ -1,0 +1,37 @@
+import type { Clock } from '../ambient/clock.ts';
+import { type Target, targetKey } from '../policy/model.ts';
+import type { AwsClients, Ec2Api } from './aws-clients.ts';
+import type { AccountAccess } from './credentials.ts';
+import type { Scope } from './listing.ts';
+import { TargetInventory } from './target-inventory.ts';
+
+/** A target that can be talked to. */
+export interface OpenTarget {
+  readonly ec2: Ec2Api;
+  readonly inventory: TargetInventory;
+  readonly clock: Clock;
+}
+
+/** The inventories of all targets: one for each target and way to reach it, whoever asks. */
+export class Inventories {
+  readonly #clients: AwsClients;
+  readonly #clock: Clock;
+  readonly #open = new Map<string, OpenTarget>();
+
+  constructor(clients: AwsClients, clock: Clock) {
+    this.#clients = clients;
+    this.#clock = clock;
+  }
+
+  open(target: Target, access: AccountAccess, scope: Scope): OpenTarget {
+    const key = [targetKey(target), access.roleArn ?? '', access.externalId ?? ''].join(' ');
+    let open = this.#open.get(key);
+    if (!open) {
+      const ec2 = this.#clients.ec2(target, access);
+      open = { ec2, clock: this.#clock, inventory: new TargetInventory(ec2, this.#clock, () => this.#clients.time.now(), scope) };
+      this.#open.set(key, open);
+    }
+    if (scope === 'own') open.inventory.widen();
+    return open;
+  }
+}

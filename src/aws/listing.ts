@@ -1,0 +1,109 @@
+import {
+  DescribeImagesCommand,
+  type DescribeImagesCommandOutput,
+  DescribeSnapshotsCommand,
+  type DescribeSnapshotsCommandOutput,
+  type Filter,
+} from '@aws-sdk/client-ec2';
+import type { Image, Snapshot } from '../policy/model.ts';
+import { TAG } from '../policy/tags.ts';
+import type { CallOptions, Ec2Api } from './aws-clients.ts';
+import { imageFrom, snapshotFrom } from './from-sdk.ts';
+
+const PAGE = 1000;
+
+/** `own`: every image of the account, as a selector needs it. `copies`: only what carries our tags. */
+export type Scope = 'own' | 'copies';
+
+/**
+ * Lists the images of a target to the last page. Deprecated and disabled ones are asked for by name: EC2 hides them.
+ * @throws AwsError when any page fails: half a listing is none
+ */
+export async function listImages(ec2: Ec2Api, scope: Scope, options: CallOptions): Promise<Map<string, Image>> {
+  const filters: Filter[] = scope === 'copies' ? [{ Name: 'tag-key', Values: [TAG.sourceImage] }] : [];
+  return await describeImages(ec2, filters, options);
+}
+
+/** Images of the account that match EC2 filters. Unknown values in a filter are passed over, unlike unknown ids. */
+export async function describeImages(
+  ec2: Ec2Api,
+  filters: readonly Filter[],
+  options: CallOptions,
+): Promise<Map<string, Image>> {
+  const images = new Map<string, Image>();
+  let token: string | undefined;
+  do {
+    const page: DescribeImagesCommandOutput = await ec2.send(
+      new DescribeImagesCommand({
+        Owners: ['self'],
+        IncludeDeprecated: true,
+        IncludeDisabled: true,
+        MaxResults: PAGE,
+        ...(filters.length > 0 && { Filters: [...filters] }),
+        ...(token !== undefined && { NextToken: token }),
+      }),
+      options,
+    );
+    for (const item of page.Images ?? []) {
+      const image = imageFrom(item);
+      if (image) images.set(image.id, image);
+    }
+    token = page.NextToken || undefined;
+  } while (token !== undefined);
+  return images;
+}
+
+/** Lists the snapshots that carry our tags. */
+export async function listSnapshots(ec2: Ec2Api, options: CallOptions): Promise<Map<string, Snapshot>> {
+  return await describeSnapshots(ec2, [{ Name: 'tag-key', Values: [TAG.sourceImage] }], options);
+}
+
+/** Snapshots of the account that match EC2 filters. */
+export async function describeSnapshots(
+  ec2: Ec2Api,
+  filters: readonly Filter[],
+  options: CallOptions,
+): Promise<Map<string, Snapshot>> {
+  const snapshots = new Map<string, Snapshot>();
+  let token: string | undefined;
+  do {
+    const page: DescribeSnapshotsCommandOutput = await ec2.send(
+      new DescribeSnapshotsCommand({
+        OwnerIds: ['self'],
+        MaxResults: PAGE,
+        Filters: [...filters],
+        ...(token !== undefined && { NextToken: token }),
+      }),
+      options,
+    );
+    for (const item of page.Snapshots ?? []) {
+      const snapshot = snapshotFrom(item);
+      if (snapshot) snapshots.set(snapshot.id, snapshot);
+    }
+    token = page.NextToken || undefined;
+  } while (token !== undefined);
+  return snapshots;
+}
+
+/** What EC2 says of one id when it is asked for by name. */
+export type ById = { readonly kind: 'there'; readonly image: Image } | { readonly kind: 'notFound' } | { readonly kind: 'gone' };
+
+/**
+ * Asks for one image by its id. A new id may be `notFound` for a while; an image that was deregistered first answers with
+ * an empty list, or in the state `deregistered` (ec2-facts 2.4).
+ */
+export async function describeById(ec2: Ec2Api, imageId: string, options: CallOptions): Promise<ById> {
+  try {
+    const answer: DescribeImagesCommandOutput = await ec2.send(
+      new DescribeImagesCommand({ ImageIds: [imageId], IncludeDeprecated: true, IncludeDisabled: true }),
+      options,
+    );
+    const image = answer.Images?.map(imageFrom).find((each) => each?.id === imageId);
+    return image && image.state !== 'deregistered' ? { kind: 'there', image } : { kind: 'gone' };
+  } catch (error) {
+    if (isNotFound(error)) return { kind: 'notFound' };
+    throw error;
+  }
+}
+
+const isNotFound = (error: unknown): boolean => (error as { class?: string }).class === 'notFound';

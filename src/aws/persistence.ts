@@ -1,0 +1,46 @@
+import { type Clock, sleep } from '../ambient/clock.ts';
+import type { Random } from '../ambient/random.ts';
+import type { Target } from '../policy/model.ts';
+import { toAwsError } from './error-table.ts';
+
+const TRIES = 4;
+/** The pause before try n+1 is a random part of this times 2^n, up to the longest. */
+const BACKOFF_MS = 200;
+const LONGEST_BACKOFF_MS = 5000;
+
+/** What is to be done again when it fails. */
+export interface Attempt<T> {
+  readonly action: string;
+  readonly target: Target;
+  /** Whether it may be repeated although it may have had its effect. What surely had none is repeated in any case. */
+  readonly repeatable: boolean;
+  readonly signal?: AbortSignal | undefined;
+  readonly run: () => Promise<T>;
+}
+
+/** Repeats calls that were throttled or failed in passing, with pauses of random length (full jitter). */
+export class Persistence {
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** @throws what the last try has thrown, as it is, or the reason of the signal */
+  async persist<T>({ action, target, repeatable, signal, run }: Attempt<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await run();
+      } catch (thrown) {
+        if (signal?.aborted && thrown === signal.reason) throw thrown;
+        const error = toAwsError(thrown, action, target);
+        const again = error.class === 'throttle' || (error.class === 'transient' && (repeatable || error.certain));
+        if (!again || tries >= TRIES) throw thrown;
+        const longest = Math.min(BACKOFF_MS * 2 ** tries, LONGEST_BACKOFF_MS);
+        await sleep(this.#clock, this.#random.next() * longest, signal);
+      }
+    }
+  }
+}

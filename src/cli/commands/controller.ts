@@ -1,0 +1,86 @@
+import { Command, Option } from 'commander';
+import { pino } from 'pino';
+import { systemClock } from '../../ambient/clock.ts';
+import { systemRandom } from '../../ambient/random.ts';
+import { runController } from '../../controller/run-controller.ts';
+import { kubeTransport } from '../../kube/kube-transport.ts';
+import { loadKubeConfig } from '../../kube/load-config.ts';
+import { Metrics } from '../../server/metrics.ts';
+import { serveProbes } from '../../server/probe-server.ts';
+import { awsEngine } from '../aws-engine.ts';
+import { duration } from '../duration.ts';
+import { stopSignal } from '../stop-signal.ts';
+import { VERSION } from '../version.ts';
+
+interface Options {
+  readonly kubeconfig?: string;
+  readonly readOnly?: boolean;
+  readonly allowDelete: boolean;
+  readonly resync: number;
+  readonly metricsAddress?: string;
+  readonly clusterId?: string;
+  readonly logLevel: string;
+}
+
+/** What a pass that is under way may still take after a SIGTERM; Kubernetes is told to wait a little longer. */
+const GRACE_MS = 9000;
+
+/** `amifleet controller`: reconciles every AmiPolicy of a cluster until it is stopped. */
+export function controllerCommand(): Command {
+  return new Command('controller')
+    .description('reconcile every AmiPolicy of a cluster, until stopped')
+    .option('--kubeconfig <path>', 'default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod')
+    .option('--read-only', 'observe and plan everywhere, change nothing in AWS')
+    .addOption(new Option('--allow-delete <yes>', 'false: no image and no snapshot is deleted, whatever policies say').choices(['true', 'false']).default('true').argParser((value) => value !== 'false'))
+    .option('--resync <duration>', 'how often everything is looked at again, for example 90s, 5m or 1h', duration, duration('5m'))
+    .option('--metrics-address <host:port>', 'serve /metrics, /livez and /readyz there')
+    .option('--cluster-id <id>', 'who this cluster is, in the tags of its copies; default: the UID of the namespace kube-system')
+    .addOption(new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const log = pino({ level: options.logLevel, base: null });
+  const stop = stopSignal();
+  const metrics = new Metrics();
+  let ready = false;
+  const engine = awsEngine({ clock: systemClock, allowDelete: options.allowDelete, onCall: (call) => metrics.call(call) });
+  const transport = kubeTransport(loadKubeConfig(options.kubeconfig), { clock: systemClock, userAgent: `amifleet/${VERSION}` });
+  const probes = options.metricsAddress === undefined ? undefined : await serveProbes(options.metricsAddress, metrics.registry, () => ready);
+  // A pass that hangs must not keep the process: what it had begun is found again by the next one.
+  stop.addEventListener('abort', () => {
+    log.info('stopping: calls in hand are finished, nothing new is started');
+    setTimeout(() => process.exit(0), GRACE_MS).unref();
+  });
+  try {
+    await runController(
+      {
+        engine,
+        transport,
+        random: systemRandom,
+        log,
+        readOnly: options.readOnly === true,
+        resyncMs: options.resync,
+        ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
+        onReady: () => {
+          ready = true;
+        },
+        onResult: (key, { report }) => {
+          const [namespace = '', name = ''] = key.split('/');
+          const root = report.findings.find(({ type }) => type === 'Ready');
+          metrics.policy(namespace, name, { ready: root?.status === 'True', reason: root?.reason ?? 'Unknown', pending: report.status.pendingCopies ?? 0 });
+        },
+        onGone: (key) => {
+          const [namespace = '', name = ''] = key.split('/');
+          metrics.forget(namespace, name);
+        },
+      },
+      stop,
+    );
+  } finally {
+    ready = false;
+    await probes?.stop();
+    await transport.close();
+    engine.close();
+  }
+}

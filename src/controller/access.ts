@@ -1,0 +1,41 @@
+import type { AwsAccount } from '../api/aws-account.ts';
+import type { AccountAccess } from '../aws/credentials.ts';
+
+/** Whether policies of a namespace may use an account, and how it is reached. */
+export type Grant =
+  | { readonly kind: 'granted'; readonly access: AccountAccess; readonly readOnly: boolean }
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+
+/**
+ * Step "resolve access". Every account that a policy touches needs an AwsAccount that names the policy's namespace; none
+ * means no.
+ * @param readOnly the controller runs with --read-only
+ */
+export function grantFor(
+  account: string,
+  namespace: string,
+  accounts: ReadonlyMap<string, AwsAccount>,
+  readOnly: boolean,
+): Grant {
+  const object = accounts.get(account);
+  if (!object) {
+    return {
+      kind: 'refused',
+      code: 'NoAwsAccount',
+      message: `account ${account}: there is no AwsAccount ${account}. A cluster administrator creates one that lists namespace ${namespace} in spec.namespaces`,
+    };
+  }
+  const { namespaces = [], roleArn, externalId } = object.spec;
+  if (!namespaces.includes(namespace) && !namespaces.includes('*')) {
+    return {
+      kind: 'refused',
+      code: 'NamespaceNotAllowed',
+      message: `account ${account}: AwsAccount ${account} does not let namespace ${namespace} use it. A cluster administrator adds the namespace to spec.namespaces`,
+    };
+  }
+  return {
+    kind: 'granted',
+    access: { account, ...(roleArn !== undefined && { roleArn }), ...(externalId !== undefined && { externalId }) },
+    readOnly: readOnly || object.spec.readOnly,
+  };
+}

@@ -1,0 +1,76 @@
+import { toAccount } from '../api/documents.ts';
+import type { AmiPolicy } from '../api/ami-policy.ts';
+import type { AwsAccount } from '../api/aws-account.ts';
+import { API_VERSION, AMI_POLICY, FINALIZER } from '../api/group.ts';
+import type { PolicyStatus } from '../api/policy-status.ts';
+import { isNotFound } from '../kube/errors.ts';
+import type { EventRecorder } from '../kube/event-recorder.ts';
+import { ensureFinalizer, removeFinalizer } from '../kube/finalizer.ts';
+import type { Reflector } from '../kube/reflector.ts';
+import type { KubeObject, ResourceClient } from '../kube/resource-client.ts';
+import { writeStatus } from '../kube/status-writer.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Action } from '../policy/plan.ts';
+import type { PolicyStore } from './policy-controller.ts';
+import { eventsOf } from './policy-events.ts';
+
+type Policy = AmiPolicy & KubeObject;
+
+/** Policies and accounts as the API server has them. */
+export class KubePolicyStore implements PolicyStore {
+  readonly #policies: ResourceClient<Policy>;
+  readonly #policyView: Reflector<Policy>;
+  readonly #accountView: Reflector<AwsAccount & KubeObject>;
+  readonly #recorder: EventRecorder;
+
+  constructor(parts: {
+    readonly policies: ResourceClient<Policy>;
+    readonly policyView: Reflector<Policy>;
+    readonly accountView: Reflector<AwsAccount & KubeObject>;
+    readonly recorder: EventRecorder;
+  }) {
+    this.#policies = parts.policies;
+    this.#policyView = parts.policyView;
+    this.#accountView = parts.accountView;
+    this.#recorder = parts.recorder;
+  }
+
+  get(key: string): AmiPolicy | undefined {
+    return this.#policyView.store.get(key);
+  }
+
+  all(): readonly AmiPolicy[] {
+    return [...this.#policyView.store.values()];
+  }
+
+  accounts(): ReadonlyMap<string, AwsAccount> {
+    return new Map([...this.#accountView.store.values()].map((account) => [account.metadata.name, toAccount(account)]));
+  }
+
+  async read(policy: AmiPolicy): Promise<AmiPolicy | undefined> {
+    try {
+      return await this.#policies.get(policy.metadata.name, policy.metadata.namespace);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async writeStatus(policy: AmiPolicy, status: PolicyStatus): Promise<void> {
+    await writeStatus(this.#policies, policy, status);
+  }
+
+  async ensureFinalizer(policy: AmiPolicy): Promise<void> {
+    await ensureFinalizer(this.#policies, policy, FINALIZER);
+  }
+
+  async removeFinalizer(policy: AmiPolicy): Promise<void> {
+    await removeFinalizer(this.#policies, policy, FINALIZER);
+  }
+
+  record(policy: AmiPolicy, done: readonly Action[], failures: readonly Failure[]): void {
+    const { name, namespace = '', uid = '', resourceVersion = '' } = policy.metadata;
+    const about = { apiVersion: API_VERSION, kind: AMI_POLICY.kind, name, namespace, uid, resourceVersion };
+    for (const event of eventsOf(done, failures)) this.#recorder.record(about, event);
+  }
+}

@@ -1,0 +1,43 @@
+import { DAY_MS, type TargetView } from '../policy/model.ts';
+import { ownershipOf, type Owner } from '../policy/identity.ts';
+import { madeFor } from '../policy/removal.ts';
+import type { Plan } from '../policy/plan.ts';
+
+const FIRST_POLL_MS = 5000;
+const LONGEST_POLL_MS = 60_000;
+/** Marks, claims and leftovers: what EC2 will show in a moment. */
+const SETTLE_POLL_MS = 3000;
+
+/**
+ * When to look at a policy again before the next resync: milliseconds from now, or undefined. Copies take minutes to
+ * hours, so the polls grow with the age of the youngest one, from 5 seconds to a minute.
+ */
+export function nextLook(plan: Plan, views: Iterable<TargetView>, owner: Owner, now: number): number | undefined {
+  const delays: number[] = [];
+  const youngest = youngestPending(views, owner, now);
+  if (youngest !== undefined) delays.push(Math.min(Math.max(youngest / 6, FIRST_POLL_MS), LONGEST_POLL_MS));
+  for (const { until } of plan.waits) {
+    if (until !== undefined) delays.push(Math.max(until - now, 1000));
+    else if (youngest === undefined) delays.push(SETTLE_POLL_MS);
+  }
+  if (plan.needs.length > 0) delays.push(SETTLE_POLL_MS);
+  return delays.length === 0 ? undefined : Math.min(...delays, DAY_MS);
+}
+
+function youngestPending(views: Iterable<TargetView>, owner: Owner, now: number): number | undefined {
+  let youngest: number | undefined;
+  for (const view of views) {
+    if (view.kind !== 'observed') continue;
+    const started = new Map<string, number>();
+    for (const snapshot of view.inventory.snapshots.values()) {
+      const imageId = madeFor(snapshot);
+      if (imageId !== undefined) started.set(imageId, snapshot.startedAt);
+    }
+    for (const image of view.inventory.images.values()) {
+      if (image.state !== 'pending' || ownershipOf(image.tags, owner).kind !== 'ours') continue;
+      const age = Math.max(0, now - (started.get(image.id) ?? now));
+      youngest = Math.min(youngest ?? age, age);
+    }
+  }
+  return youngest;
+}

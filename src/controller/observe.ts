@@ -1,0 +1,66 @@
+import { AwsError } from '../aws/aws-error.ts';
+import type { CallOptions } from '../aws/aws-clients.ts';
+import type { OpenTarget } from '../aws/inventories.ts';
+import type { Scope } from '../aws/listing.ts';
+import type { Target, TargetView } from '../policy/model.ts';
+import type { Grant } from './access.ts';
+import type { Engine } from './engine.ts';
+
+/** How fresh what a pass is based on must be, in monotonic milliseconds: read then or later. */
+export interface Freshness {
+  readonly listing: number;
+  readonly grants: number;
+  readonly evidence: number;
+}
+
+/** A target as a pass sees it, with the way to it where there is one. */
+export interface Sight {
+  readonly view: TargetView;
+  readonly open?: OpenTarget;
+}
+
+/**
+ * Step "observe", for one target. What cannot be observed is said to be so, with its reason: it never looks empty, and
+ * it never stops the other targets.
+ */
+export async function observe(
+  engine: Engine,
+  target: Target,
+  grant: Grant,
+  scope: Scope,
+  fresh: Freshness,
+  options: CallOptions,
+): Promise<Sight> {
+  if (grant.kind === 'refused') {
+    return { view: { kind: 'unavailable', code: grant.code, message: grant.message, stalls: true } };
+  }
+  try {
+    const open = engine.inventories.open(target, grant.access, scope);
+    if (open.inventory.listedAt === undefined) {
+      const regions = await engine.clients.regionsOf(grant.access, options.signal);
+      if (!regions.has(target.region)) return { view: notEnabled(target) };
+    }
+    open.inventory.expire(fresh.grants, fresh.evidence);
+    await open.inventory.observe(fresh.listing, options);
+    return { open, view: { kind: 'observed', inventory: open.inventory.view(), readOnly: grant.readOnly } };
+  } catch (error) {
+    return { view: unavailable(error) };
+  }
+}
+
+function notEnabled({ account, region }: Target): TargetView {
+  return {
+    kind: 'unavailable',
+    code: 'RegionNotEnabled',
+    message: `${region} is not a region that account ${account} has enabled. Correct the name, or enable the region in the account`,
+    stalls: true,
+  };
+}
+
+function unavailable(error: unknown): TargetView {
+  if (error instanceof AwsError) {
+    const stalls = error.class === 'access' || error.class === 'refused';
+    return { kind: 'unavailable', code: error.code.replaceAll(/[^A-Za-z0-9_]/g, ''), message: error.message, stalls };
+  }
+  return { kind: 'unavailable', code: 'Unexpected', message: error instanceof Error ? error.message : String(error), stalls: false };
+}

@@ -1,0 +1,176 @@
+import { conditionsFrom } from '../api/conditions.ts';
+import type { AmiPolicy } from '../api/ami-policy.ts';
+import type { AwsAccount } from '../api/aws-account.ts';
+import { toPolicy } from '../api/documents.ts';
+import { FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
+import type { PolicyStatus } from '../api/policy-status.ts';
+import { isoTime } from '../policy/tags.ts';
+import type { Owner } from '../policy/identity.ts';
+import type { Rival } from '../policy/pass.ts';
+import type { Action } from '../policy/plan.ts';
+import type { Failure } from '../policy/failure.ts';
+import { deletedOn, withDeleted } from './deletion-ledger.ts';
+import type { Engine } from './engine.ts';
+import { invalidStatus } from './invalid-policy.ts';
+import { nextLook } from './next-look.ts';
+import type { Freshness } from './observe.ts';
+import { reconcile, type Request, type Result } from './reconcile.ts';
+
+/** What the controller sees of Kubernetes: the reflectors' stores, and live reads and writes. */
+export interface PolicyStore {
+  /** The policy as last seen; undefined when it is gone. */
+  get(key: string): AmiPolicy | undefined;
+  all(): readonly AmiPolicy[];
+  accounts(): ReadonlyMap<string, AwsAccount>;
+  /** Reads one policy from the API server itself; undefined when it is not there. */
+  read(policy: AmiPolicy): Promise<AmiPolicy | undefined>;
+  writeStatus(policy: AmiPolicy, status: PolicyStatus): Promise<void>;
+  ensureFinalizer(policy: AmiPolicy): Promise<void>;
+  removeFinalizer(policy: AmiPolicy): Promise<void>;
+  /** Tells users what was done. Never fails. */
+  record(policy: AmiPolicy, done: readonly Action[], failures: readonly Failure[]): void;
+}
+
+/** What a pass over one policy leaves to do. */
+export type Next =
+  | { readonly kind: 'idle' }
+  /** Milliseconds from now. */
+  | { readonly kind: 'after'; readonly ms: number }
+  /** Something failed: with back-off. */
+  | { readonly kind: 'retry' };
+
+/** How a policy of the cluster is reconciled: what `reconcile` decides, carried to and from Kubernetes. */
+export class PolicyController {
+  readonly #engine: Engine;
+  readonly #store: PolicyStore;
+  readonly #cluster: string;
+  readonly #readOnly: boolean;
+  readonly #onResult: (key: string, result: Result) => void;
+
+  constructor(options: {
+    readonly engine: Engine;
+    readonly store: PolicyStore;
+    readonly cluster: string;
+    readonly readOnly: boolean;
+    readonly onResult?: (key: string, result: Result) => void;
+  }) {
+    this.#engine = options.engine;
+    this.#store = options.store;
+    this.#cluster = options.cluster;
+    this.#readOnly = options.readOnly;
+    this.#onResult = options.onResult ?? ((): void => undefined);
+  }
+
+  /** @throws when Kubernetes cannot be reached or written; what AWS refuses is in the status instead */
+  async pass(key: string, fresh: Freshness, stop: AbortSignal): Promise<Next> {
+    const stored = this.#store.get(key);
+    if (!stored) return { kind: 'idle' };
+    let policy: AmiPolicy;
+    try {
+      policy = toPolicy(stored);
+    } catch (error) {
+      await this.#store.writeStatus(stored, this.#invalid(stored, error));
+      return { kind: 'idle' };
+    }
+    if (policy.metadata.deletionTimestamp !== undefined && !hasFinalizer(policy)) return { kind: 'idle' };
+    const owner = this.ownerOf(policy);
+    let deletions = policy.status?.deletions;
+    const request: Request = {
+      policy,
+      owner,
+      accounts: this.#store.accounts(),
+      rivals: this.#rivalsOf(policy),
+      livePolicies: new Set(this.#store.all().map(({ metadata }) => metadata.uid ?? '')),
+      deletedToday: deletedOn(this.#engine.clients.time.now(), deletions),
+      readOnly: this.#readOnly,
+      fresh,
+    };
+    const result = await reconcile(this.#engine, request, {
+      beforeActing: async () => {
+        // A policy on its way out cannot take a finalizer, and has one.
+        if (policy.metadata.deletionTimestamp === undefined) await this.#store.ensureFinalizer(policy);
+      },
+      beforeDeleting: async (versions) => {
+        deletions = withDeleted(this.#engine.clients.time.now(), deletions, versions);
+        await this.#store.writeStatus(policy, { ...(policy.status ?? { observedGeneration: -1 }), deletions });
+      },
+      confirm: (action) => this.#confirm(policy, action),
+      acted: (done, failures) => this.#store.record(policy, done, failures),
+      stop,
+    });
+    this.#onResult(key, result);
+    if (result.decision.plan.released) {
+      await this.#store.removeFinalizer(policy);
+      return { kind: 'idle' };
+    }
+    await this.#store.writeStatus(policy, this.#status(policy, result, deletions));
+    return this.#next(result, owner);
+  }
+
+  ownerOf(policy: AmiPolicy): Owner {
+    const { name, namespace = '', uid = '' } = policy.metadata;
+    const { account, region } = policy.spec.source;
+    return { cluster: this.#cluster, namespace, name, uid, source: { account, region } };
+  }
+
+  #rivalsOf(policy: AmiPolicy): Rival[] {
+    const rivals: Rival[] = [];
+    for (const stored of this.#store.all()) {
+      if (stored.metadata.uid === policy.metadata.uid || stored.metadata.deletionTimestamp !== undefined) continue;
+      const { account, region } = stored.spec.source;
+      if (account !== policy.spec.source.account || region !== policy.spec.source.region) continue;
+      try {
+        const other = toPolicy(stored);
+        // A policy that does nothing has no claim on what others do.
+        if (other.spec.suspend || other.spec.mode === 'Plan') continue;
+        rivals.push({ owner: this.ownerOf(other), spec: other.spec, createdAt: Date.parse(other.metadata.creationTimestamp ?? '') || 0 });
+      } catch {
+        // It cannot be read, so it does not work either; its own status says so.
+      }
+    }
+    return rivals;
+  }
+
+  /** Both views are stale: before what cannot be undone the policy is read once more, from the API server itself (S2). */
+  async #confirm(policy: AmiPolicy, action: Action): Promise<string | undefined> {
+    const live = await this.#store.read(policy);
+    const name = `${policy.metadata.namespace}/${policy.metadata.name}`;
+    if (!live || live.metadata.uid !== policy.metadata.uid) return `policy ${name} is not the one this was planned for any more`;
+    if (live.metadata.generation !== policy.metadata.generation) return `policy ${name} was changed since this was planned`;
+    const deleting = live.metadata.deletionTimestamp !== undefined;
+    if (deleting !== (policy.metadata.deletionTimestamp !== undefined)) return `policy ${name} is being deleted`;
+    if (action.destroys && !deleting && live.spec.suspend) return `policy ${name} is suspended`;
+    if (action.destroys && deleting && live.spec.deletionPolicy !== 'Delete') return `deletionPolicy of ${name} is not Delete`;
+    return undefined;
+  }
+
+  #status(policy: AmiPolicy, result: Result, deletions: PolicyStatus['deletions']): PolicyStatus {
+    const generation = policy.metadata.generation ?? 0;
+    const now = isoTime(Math.floor(this.#engine.clock.now() / 1000) * 1000).replace('.000Z', 'Z');
+    const token = policy.metadata.annotations?.[RECONCILE_ANNOTATION];
+    return {
+      observedGeneration: generation,
+      conditions: conditionsFrom(result.report.findings, policy.status?.conditions ?? [], generation, now),
+      ...result.report.status,
+      ...(deletions && { deletions }),
+      ...(token !== undefined && { lastHandledReconcile: token }),
+    };
+  }
+
+  #invalid(stored: AmiPolicy, error: unknown): PolicyStatus {
+    const message = error instanceof Error ? error.message : String(error);
+    const now = isoTime(Math.floor(this.#engine.clock.now() / 1000) * 1000).replace('.000Z', 'Z');
+    return invalidStatus(message.slice(0, 1000), stored.metadata.generation ?? 0, stored.status?.conditions ?? [], now);
+  }
+
+  #next(result: Result, owner: Owner): Next {
+    const { input, decision, failures } = result;
+    if (failures.some(({ effect }) => effect === 'retries')) return { kind: 'retry' };
+    const unreachable = decision.plan.blocked.some(({ part, effect }) => part === 'access' && effect === 'retries');
+    if (unreachable) return { kind: 'retry' };
+    const ms = nextLook(decision.plan, input.targets.values(), owner, input.now);
+    return ms === undefined ? { kind: 'idle' } : { kind: 'after', ms };
+  }
+}
+
+const hasFinalizer = (policy: AmiPolicy): boolean => policy.metadata.finalizers?.includes(FINALIZER) === true;

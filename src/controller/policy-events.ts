@@ -1,0 +1,40 @@
+import { targetKey } from '../policy/model.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Action } from '../policy/plan.ts';
+
+/** What an event says, before it is addressed. */
+export interface PolicyEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly action: string;
+  readonly note: string;
+}
+
+/** Kinds that are only bookkeeping: they are in status and logs, and would drown what people look for. */
+const QUIET: ReadonlySet<Action['kind']> = new Set(['Tag', 'MarkTemporaryGrant', 'UnmarkTemporaryGrant', 'MarkForDeletion', 'ClaimSource']);
+
+/** One event for each kind of action and target, however many images it is about. */
+export function eventsOf(done: readonly Action[], failures: readonly Failure[]): PolicyEvent[] {
+  const events: PolicyEvent[] = [];
+  const loud = done.filter(({ kind }) => !QUIET.has(kind));
+  for (const group of Map.groupBy(loud, ({ kind, target }) => `${kind} ${targetKey(target)}`).values()) {
+    const first = group[0] as Action;
+    events.push({ type: 'Normal', reason: first.kind, action: first.kind, note: `${subjects(group)} in ${targetKey(first.target)}: ${first.reason}` });
+  }
+  const loudFailures = failures.filter(({ effect }) => effect !== 'keeps');
+  for (const group of Map.groupBy(loudFailures, ({ code, action }) => `${code} ${targetKey(action.target)}`).values()) {
+    const first = group[0] as Failure;
+    events.push({
+      type: 'Warning',
+      reason: first.code,
+      action: first.action.kind,
+      note: `${first.action.kind} of ${subjects(group.map(({ action }) => action))} in ${targetKey(first.action.target)}: ${first.message}`,
+    });
+  }
+  return events;
+}
+
+function subjects(actions: readonly Action[]): string {
+  const names = actions.map(({ subject }) => subject);
+  return names.length <= 3 ? names.join(', ') : `${names.slice(0, 3).join(', ')} and ${names.length - 3} more`;
+}

@@ -1,0 +1,206 @@
+import type { AmiPolicy } from '../api/ami-policy.ts';
+import type { AwsAccount } from '../api/aws-account.ts';
+import { CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
+import type { OpenTarget } from '../aws/inventories.ts';
+import { execute } from '../aws/executor.ts';
+import type { Failure } from '../policy/failure.ts';
+import type { Owner } from '../policy/identity.ts';
+import { type Decision, makePlan } from '../policy/make-plan.ts';
+import { type Need, type Target, type TargetKey, type TargetView, targetKey } from '../policy/model.ts';
+import type { PlanInput, Rival } from '../policy/pass.ts';
+import type { Action } from '../policy/plan.ts';
+import { type Report, report } from '../policy/report.ts';
+import { targetsOf } from '../policy/standing.ts';
+import type { Attempt } from '../policy/token.ts';
+import { type Grant, grantFor } from './access.ts';
+import type { Engine } from './engine.ts';
+import { type Freshness, observe } from './observe.ts';
+
+/** Everything about one policy that a pass starts from. */
+export interface Request {
+  readonly policy: AmiPolicy;
+  readonly owner: Owner;
+  readonly accounts: ReadonlyMap<string, AwsAccount>;
+  readonly rivals: readonly Rival[];
+  readonly livePolicies?: ReadonlySet<string>;
+  readonly deletedToday: ReadonlySet<string>;
+  readonly readOnly: boolean;
+  /** What of the world may be remembered from before. */
+  readonly fresh: Freshness;
+}
+
+/** How a pass reaches out of itself. */
+export interface Hooks {
+  /** Called before the first mutation of a pass. */
+  readonly beforeActing: () => Promise<void>;
+  /** Called with the versions whose deletion is about to begin, before it does. */
+  readonly beforeDeleting: (versions: readonly string[]) => Promise<void>;
+  /** Reads the policy once more; why an action must not be carried out any more. */
+  readonly confirm: (action: Action) => Promise<string | undefined>;
+  readonly acted?: (done: readonly Action[], failures: readonly Failure[]) => void;
+  readonly stop: AbortSignal;
+}
+
+export interface Result {
+  readonly input: PlanInput;
+  readonly decision: Decision;
+  readonly failures: readonly Failure[];
+  readonly report: Report;
+}
+
+/** Rounds of asking AWS for what a plan needs to know. Each answer can raise at most one further question. */
+const MAX_QUESTIONS = 6;
+/** Rounds of acting: a grant, then the copy, then what follows from it. What is left waits for the next pass. */
+const MAX_ROUNDS = 6;
+/** What is about to be destroyed was listed no longer ago than this. */
+const DESTROY_WITHIN_MS = 15_000;
+
+/**
+ * One pass over one policy, as named steps: resolve access, resolve source, observe, plan, act, report. It acts in
+ * rounds, because much follows from what was just done, and reports on what is left.
+ */
+export async function reconcile(engine: Engine, request: Request, hooks: Hooks): Promise<Result> {
+  let fresh = request.fresh;
+  let failures: readonly Failure[] = [];
+  let begun = false;
+  for (let round = 1; ; round++) {
+    const grants = resolveAccess(request);
+    await lookForDropped(engine, request, grants, hooks.stop);
+    let scene = await observeAll(engine, request, grants, fresh, hooks.stop);
+    let { input, decision } = await plan(engine, request, scene, hooks.stop);
+    if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
+      fresh = { ...fresh, listing: Math.max(fresh.listing, engine.clock.monotonic() - DESTROY_WITHIN_MS) };
+      scene = await observeAll(engine, request, grants, fresh, hooks.stop);
+      ({ input, decision } = await plan(engine, request, scene, hooks.stop));
+    }
+    const tried = new Set(failures.map(({ action }) => action.id));
+    const actions = decision.plan.actions.filter(({ id }) => !tried.has(id));
+    const enough = !mayAct(request) || actions.length === 0 || round > MAX_ROUNDS || hooks.stop.aborted;
+    if (enough) {
+      const relevant = failures.filter(({ action }) => decision.plan.actions.some(({ id }) => id === action.id));
+      return { input, decision, failures: relevant, report: report(input, decision, relevant) };
+    }
+    if (!begun) await hooks.beforeActing();
+    begun = true;
+    failures = [...failures, ...(await act(actions, request, scene, hooks))];
+    fresh = { ...fresh, evidence: engine.clock.monotonic() };
+  }
+}
+
+const mayAct = ({ policy }: Request): boolean => policy.spec.mode === 'Apply' || policy.metadata.deletionTimestamp !== undefined;
+
+/** Step "resolve access". */
+function resolveAccess(request: Request): (account: string) => Grant {
+  const known = new Map<string, Grant>();
+  return (account) => {
+    let grant = known.get(account);
+    if (!grant) {
+      grant = grantFor(account, request.owner.namespace, request.accounts, request.readOnly);
+      known.set(account, grant);
+    }
+    return grant;
+  };
+}
+
+/** Before a policy that is deleted may go, every account is searched for what is left of it. */
+async function lookForDropped(engine: Engine, request: Request, grants: (account: string) => Grant, stop: AbortSignal): Promise<void> {
+  if (request.policy.metadata.deletionTimestamp === undefined) return;
+  for (const { account } of [...targetsOf(request.policy.spec), request.owner.source]) {
+    const grant = grants(account);
+    if (grant.kind === 'granted' && engine.sweep.isDue(account)) await engine.sweep.account(grant.access, { signal: stop });
+  }
+}
+
+interface Scene {
+  readonly views: ReadonlyMap<TargetKey, TargetView>;
+  readonly open: ReadonlyMap<TargetKey, OpenTarget>;
+}
+
+/** Steps "resolve source" and "observe": the source, the targets of the spec, and those that it no longer names. */
+async function observeAll(
+  engine: Engine,
+  request: Request,
+  grants: (account: string) => Grant,
+  fresh: Freshness,
+  stop: AbortSignal,
+): Promise<Scene> {
+  const source: Target = request.owner.source;
+  const targets = new Map<TargetKey, Target>();
+  for (const target of [source, ...targetsOf(request.policy.spec), ...engine.sweep.targetsWith(request.owner)]) {
+    targets.set(targetKey(target), target);
+  }
+  const sights = await Promise.all(
+    [...targets].map(async ([key, target]) => {
+      const scope = key === targetKey(source) ? 'own' : 'copies';
+      return [key, await observe(engine, target, grants(target.account), scope, fresh, { signal: stop })] as const;
+    }),
+  );
+  return {
+    views: new Map(sights.map(([key, { view }]) => [key, view])),
+    open: new Map(sights.flatMap(([key, { open }]) => (open ? [[key, open] as const] : []))),
+  };
+}
+
+/** Step "plan": decides, asks AWS for what is missing, and decides again. */
+async function plan(
+  engine: Engine,
+  request: Request,
+  scene: Scene,
+  stop: AbortSignal,
+): Promise<{ readonly input: PlanInput; readonly decision: Decision }> {
+  for (let round = 1; ; round++) {
+    const input = inputOf(engine, request, scene);
+    const decision = makePlan(input);
+    if (decision.plan.needs.length === 0 || round > MAX_QUESTIONS) return { input, decision };
+    await Promise.all(decision.plan.needs.map((need) => ask(need, scene, stop)));
+    stop.throwIfAborted();
+  }
+}
+
+async function ask(need: Need, scene: Scene, stop: AbortSignal): Promise<void> {
+  await scene.open.get(targetKey(need.target))?.inventory.fetch(need, { signal: stop });
+}
+
+function inputOf(engine: Engine, request: Request, scene: Scene): PlanInput {
+  const { policy, owner } = request;
+  const lost = new Map<string, Attempt>();
+  const targets = new Map<TargetKey, TargetView>();
+  for (const [key, view] of scene.views) {
+    const open = scene.open.get(key);
+    if (open) for (const entry of open.inventory.lost) lost.set(...entry);
+    targets.set(key, open && view.kind === 'observed' ? { ...view, inventory: open.inventory.view() } : view);
+  }
+  const { annotations, generation, creationTimestamp, deletionTimestamp } = policy.metadata;
+  return {
+    now: engine.clients.time.now(),
+    spec: policy.spec,
+    owner,
+    createdAt: Date.parse(creationTimestamp ?? '') || 0,
+    deleting: deletionTimestamp !== undefined,
+    withdrawalConfirmed: annotations?.[CONFIRM_WITHDRAWAL_ANNOTATION] === String(generation),
+    targets,
+    rivals: request.rivals,
+    ...(request.livePolicies && { livePolicies: request.livePolicies }),
+    lost,
+    deletedToday: request.deletedToday,
+    limits: engine.limits,
+  };
+}
+
+/** Step "act". */
+async function act(actions: readonly Action[], request: Request, scene: Scene, hooks: Hooks): Promise<readonly Failure[]> {
+  const versions = actions.flatMap(({ destroys }) => (destroys?.versionId === undefined ? [] : [destroys.versionId]));
+  const begun = versions.filter((id) => !request.deletedToday.has(id));
+  if (begun.length > 0) await hooks.beforeDeleting([...new Set(begun)]);
+  const { done, failures } = await execute(actions, {
+    open: (target) => {
+      const open = scene.open.get(targetKey(target));
+      if (!open) throw new Error(`${targetKey(target)} was not observed in this pass`);
+      return open;
+    },
+    confirm: hooks.confirm,
+    stop: hooks.stop,
+  });
+  hooks.acted?.(done, failures);
+  return failures;
+}

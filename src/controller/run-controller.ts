@@ -1,0 +1,178 @@
+import type { Logger } from 'pino';
+import type { AmiPolicy } from '../api/ami-policy.ts';
+import type { AwsAccount } from '../api/aws-account.ts';
+import { toAccount } from '../api/documents.ts';
+import { AMI_POLICY, AWS_ACCOUNT, GROUP, VERSION } from '../api/group.ts';
+import type { Random } from '../ambient/random.ts';
+import { EventRecorder } from '../kube/event-recorder.ts';
+import { Reflector } from '../kube/reflector.ts';
+import { ResourceClient, type KubeObject } from '../kube/resource-client.ts';
+import type { Transport } from '../kube/transport.ts';
+import { runWorkers, WorkQueue } from '../kube/work-queue.ts';
+import { grantFor } from './access.ts';
+import { clusterIdOf } from './cluster-id.ts';
+import type { Engine } from './engine.ts';
+import { KubePolicyStore } from './kube-policy-store.ts';
+import { PolicyController } from './policy-controller.ts';
+import { wishOf } from './policy-watch.ts';
+import type { Result } from './reconcile.ts';
+
+/** What is observed of a running controller, for metrics and health. */
+export interface ControllerProbe {
+  /** Both kinds were listed, and passes run. */
+  ready(): boolean;
+  queue(): { readonly depth: number; readonly running: number };
+}
+
+export interface ControllerOptions {
+  readonly engine: Engine;
+  readonly transport: Transport;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly clusterId?: string;
+  readonly readOnly: boolean;
+  /** Milliseconds between looks at everything. */
+  readonly resyncMs: number;
+  readonly onReady?: () => void;
+  readonly onResult?: (key: string, result: Result) => void;
+  readonly onGone?: (key: string) => void;
+  /** What a stopped pass may still take to finish its call. */
+  readonly graceMs?: number;
+}
+
+/** Policies that are worked on at a time. Their calls share one rate budget. */
+const WORKERS = 8;
+
+export const POLICIES = { group: GROUP, version: VERSION, plural: AMI_POLICY.plural, kind: AMI_POLICY.kind, namespaced: true };
+export const ACCOUNTS = { group: GROUP, version: VERSION, plural: AWS_ACCOUNT.plural, kind: AWS_ACCOUNT.kind, namespaced: false };
+const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false };
+
+/**
+ * Runs the controller until `stop` aborts; resolves when everything has come to rest.
+ * @throws when the API server cannot be used at all, as when the CRDs are missing
+ */
+export async function runController(options: ControllerOptions, stop: AbortSignal): Promise<void> {
+  const { engine, transport, random, log } = options;
+  const { clock } = engine;
+  const policies = new ResourceClient<AmiPolicy & KubeObject>(transport, POLICIES);
+  const accounts = new ResourceClient<AwsAccount & KubeObject>(transport, ACCOUNTS);
+  const cluster = await clusterIdOf(options.clusterId, new ResourceClient(transport, NAMESPACES));
+  const queue = new WorkQueue({ clock, random });
+  const recorder = new EventRecorder(transport, { clock, random, component: 'amifleet' });
+  const policyView = new Reflector(policies, { clock, random });
+  const accountView = new Reflector(accounts, { clock, random });
+  const store = new KubePolicyStore({ clock, policies, policyView, accountView, recorder });
+  const controller = new PolicyController({
+    engine,
+    store,
+    cluster,
+    readOnly: options.readOnly,
+    onResult: (key, result) => {
+      logResult(log, key, result);
+      options.onResult?.(key, result);
+    },
+  });
+
+  // One tick for all: what one policy has listed, the others use.
+  let resyncAt = clock.monotonic();
+  const afresh = new Map<string, number>();
+  policyView.onChange(({ kind, key, object, before }) => {
+    if (kind === 'deleted') {
+      queue.forget(key);
+      options.onGone?.(key);
+      return;
+    }
+    const wish = wishOf(before, object);
+    if (wish === 'lookAfresh') afresh.set(key, clock.monotonic());
+    if (wish !== 'nothing') queue.add(key);
+  });
+  const everything = (): void => {
+    for (const policy of store.all()) queue.add(keyOf(policy));
+  };
+  accountView.onChange(everything);
+
+  policyView.start();
+  accountView.start();
+  await Promise.race([Promise.all([policyView.synced, accountView.synced]), aborted(stop)]);
+  let cancelResync = (): void => undefined;
+  const resync = (): void => {
+    cancelResync = clock.after(options.resyncMs, () => {
+      resyncAt = clock.monotonic();
+      everything();
+      void sweep();
+      resync();
+    });
+  };
+
+  /** Targets that no policy names any more are found by our tags; policies with copies there are looked at again. */
+  const sweep = async (): Promise<void> => {
+    for (const account of store.accounts().values()) {
+      const id = account.metadata.name;
+      const [namespace] = account.spec.namespaces ?? [];
+      if (stop.aborted || namespace === undefined || !engine.sweep.isDue(id)) continue;
+      const grant = grantFor(id, namespace === '*' ? 'default' : namespace, store.accounts(), options.readOnly);
+      if (grant.kind !== 'granted') continue;
+      await engine.sweep.account(grant.access, { signal: stop });
+      for (const policy of store.all()) {
+        if (engine.sweep.targetsWith(controller.ownerOf(policy)).some((target) => target.account === id)) queue.add(keyOf(policy));
+      }
+    }
+  };
+
+  if (!stop.aborted) {
+    resync();
+    options.onReady?.();
+    void sweep();
+    log.info({ cluster, policies: store.all().length, readOnly: options.readOnly }, 'controller is ready');
+  }
+  const workers = runWorkers(queue, {
+    concurrency: WORKERS,
+    signal: stop,
+    run: async (key, signal) => {
+      const begun = clock.monotonic();
+      const from = Math.max(resyncAt, afresh.get(key) ?? 0);
+      try {
+        const next = await controller.pass(key, { listing: Math.max(from, pollFrom.get(key) ?? 0), grants: from, evidence: begun }, signal);
+        pollFrom.delete(key);
+        if (next.kind === 'retry') {
+          // What failed may have been read wrong: the next try reads again.
+          pollFrom.set(key, begun);
+          queue.retry(key);
+        } else {
+          queue.forget(key);
+          if (next.kind === 'after') {
+            // Polls of all policies with copies in a target share one listing when they fall close together.
+            pollFrom.set(key, begun + next.ms / 2);
+            queue.addAfter(key, next.ms);
+          }
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn({ policy: key, err: error instanceof Error ? error.message : String(error) }, 'pass failed; it is tried again');
+        queue.retry(key);
+      }
+    },
+  });
+  await workers;
+  cancelResync();
+  await Promise.all([policyView.stop(), accountView.stop()]);
+  await recorder.stop();
+}
+
+/** From when on a listing is good enough for a key that polls. */
+const pollFrom = new Map<string, number>();
+
+const keyOf = ({ metadata }: AmiPolicy): string => `${metadata.namespace}/${metadata.name}`;
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+function logResult(log: Logger, key: string, { report, failures }: Result): void {
+  const ready = report.findings.find(({ type }) => type === 'Ready');
+  log.info({ policy: key, ready: ready?.status, reason: ready?.reason, failures: failures.length }, 'pass ended');
+}
+
+void toAccount;

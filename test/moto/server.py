@@ -1,0 +1,76 @@
+"""moto, served with two additions of ours: images can be seeded with their own dates, and CopyImage does what AWS does.
+
+moto's CopyImage passes over ClientToken, tags in the call and lineage; a controller that knows its copies by their tags
+cannot converge on that. What else moto lacks is listed in docs/moto.md and not worked around.
+"""
+
+import json
+import os
+import sys
+from datetime import datetime
+
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+from moto.core.responses import ActionResult  # noqa: E402
+from moto.ec2.models import ec2_backends  # noqa: E402
+from moto.ec2.models.amis import Ami  # noqa: E402
+from moto.ec2.responses.amis import AmisResponse  # noqa: E402
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from werkzeug.serving import make_server  # noqa: E402
+
+
+def copy_image(self):
+    self.error_on_dryrun()
+    backend = self.ec2_backend
+    tokens = backend.__dict__.setdefault("copy_tokens", {})
+    token = self._get_param("ClientToken")
+    if token in tokens:
+        return ActionResult({"ImageId": tokens[token]})
+    source, region = self._get_param("SourceImageId"), self._get_param("SourceRegion")
+    ami = backend.copy_image(source, region, self._get_param("Name"), self._get_param("Description"))
+    for spec in self._get_param("TagSpecifications", []) or []:
+        tags = {tag["Key"]: tag.get("Value", "") for tag in spec.get("Tags", [])}
+        (ami if spec["ResourceType"] == "image" else ami.ebs_snapshot).add_tags(tags)
+    ami.source_image_id, ami.source_image_region = source, region
+    if token:
+        tokens[token] = ami.id
+    return ActionResult({"ImageId": ami.id})
+
+
+AmisResponse.copy_image = copy_image
+
+
+def seed(items):
+    for item in items:
+        backend = ec2_backends[item["account"]][item["region"]]
+        ami = Ami(
+            backend,
+            item["id"],
+            name=item["name"],
+            description=item.get("description", ""),
+            owner_id=item["account"],
+            architecture=item.get("architecture", "x86_64"),
+            virtualization_type="hvm",
+            root_device_type="ebs",
+            root_device_name="/dev/xvda",
+            creation_date=datetime.fromisoformat(item["created"].replace("Z", "+00:00")).replace(tzinfo=None),
+            tags=item.get("tags") or None,
+        )
+        backend.amis[item["id"]] = ami
+    return {"seeded": len(items)}
+
+
+class App(DomainDispatcherApplication):
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/_seed":
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            body = json.dumps(seed(json.loads(environ["wsgi.input"].read(length)))).encode()
+            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+            return [body]
+        return super().__call__(environ, start_response)
+
+
+if __name__ == "__main__":
+    server = make_server("127.0.0.1", int(sys.argv[1]), App(create_backend_app), threaded=True)
+    print(f"listening on {server.port}", flush=True)
+    server.serve_forever()
