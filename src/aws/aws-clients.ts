@@ -9,7 +9,7 @@ import { AwsTime } from './aws-time.ts';
 import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
 import { actionOf, type Ec2Command, mayRepeat, refuseEmptyLists } from './ec2-command.ts';
 import { isRead, toAwsError } from './error-table.ts';
-import { Persistence } from './persistence.ts';
+import { Persistence, wasSignedWrong, withSecondChance } from './persistence.ts';
 import { type BucketReading, type Priority, RateBudget } from './rate-budget.ts';
 import { Regions } from './regions.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -171,7 +171,7 @@ export class AwsClients {
         return await this.#measured(action, target, () => send(client, command, abortable));
       } catch (thrown) {
         abortable?.throwIfAborted();
-        if (SAYS_EXPIRED.has(toAwsError(thrown, action, target).code)) this.#credentials.drop(access, keys);
+        if (saysExpired(thrown, action, target)) this.#credentials.drop(access, keys);
         throw thrown;
       }
     };
@@ -181,15 +181,7 @@ export class AwsClients {
         target,
         repeatable: mayRepeat(action, command.input),
         signal,
-        run: async () => {
-          try {
-            return await once();
-          } catch (thrown) {
-            if (!wasSignedWrong(thrown) && !SAYS_EXPIRED.has(toAwsError(thrown, action, target).code)) throw thrown;
-            // With new keys, or signed by the time of AWS, which the SDK has taken from the answer.
-            return await once();
-          }
-        },
+        run: () => withSecondChance(once, (thrown) => wasSignedWrong(thrown) || saysExpired(thrown, action, target)),
       });
     } catch (thrown) {
       if (signal?.aborted && thrown === signal.reason) throw thrown;
@@ -201,16 +193,17 @@ export class AwsClients {
     const sentAt = this.#clock.monotonic();
     const report = (outcome: string): void =>
       this.#onCall({ action, target, outcome, ms: this.#clock.monotonic() - sentAt });
+    let answer: T;
     try {
-      const answer = await request();
-      report('ok');
-      return answer;
+      answer = await request();
     } catch (thrown) {
       const { code, class: kind } = toAwsError(thrown, action, target);
       if (kind === 'throttle') this.#budget.throttled(target, action);
       report(code);
       throw thrown;
     }
+    report('ok');
+    return answer;
   }
 
   #client(target: Target, access: AccountAccess): EC2Client {
@@ -238,7 +231,7 @@ export class AwsClients {
         action,
         target,
         repeatable: true,
-        run: () => this.#measured(action, target, request),
+        run: () => withSecondChance(() => this.#measured(action, target, request), wasSignedWrong),
       });
     return {
       assumeRole: (request) => call('AssumeRole', () => sts.assumeRole(request)),
@@ -263,10 +256,9 @@ export class AwsClients {
 }
 
 /** What EC2 says when a session is over. */
-const SAYS_EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);
-/** Whether the SDK found by the Date of the answer that the machine's clock is off, and goes by AWS's from now on. */
-const wasSignedWrong = (thrown: unknown): boolean =>
-  (thrown as { $metadata?: { clockSkewCorrected?: boolean } } | undefined)?.$metadata?.clockSkewCorrected === true;
+const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);
+const saysExpired = (thrown: unknown, action: string, target: Target): boolean =>
+  EXPIRED.has(toAwsError(thrown, action, target).code);
 
 const SILENT = {
   debug: (): void => undefined,

@@ -44,3 +44,26 @@ export class Persistence {
     }
   }
 }
+
+/**
+ * Whether a request was turned away because the machine's clock is off. The SDK finds that by the Date of the answer, and
+ * that client signs by the time of AWS from then on. It says so of every failure, so only a plain no counts here.
+ */
+export function wasSignedWrong(thrown: unknown): boolean {
+  if (typeof thrown !== 'object' || thrown === null || !('$metadata' in thrown)) return false;
+  const { clockSkewCorrected, httpStatusCode = 0 } = thrown.$metadata as {
+    readonly clockSkewCorrected?: boolean;
+    readonly httpStatusCode?: number;
+  };
+  return clockSkewCorrected === true && httpStatusCode >= 400 && httpStatusCode < 500;
+}
+
+/** Runs once more what was turned away for a reason that is gone now: new keys, or a corrected clock. */
+export async function withSecondChance<T>(run: () => Promise<T>, isGone: (thrown: unknown) => boolean): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    if (!isGone(thrown)) throw thrown;
+    return await run();
+  }
+}

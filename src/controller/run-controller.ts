@@ -1,7 +1,6 @@
 import type { Logger } from 'pino';
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { toAccount } from '../api/documents.ts';
 import { AMI_POLICY, AWS_ACCOUNT, GROUP, VERSION } from '../api/group.ts';
 import type { Random } from '../ambient/random.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
@@ -61,7 +60,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   const recorder = new EventRecorder(transport, { clock, random, component: 'amifleet' });
   const policyView = new Reflector(policies, { clock, random });
   const accountView = new Reflector(accounts, { clock, random });
-  const store = new KubePolicyStore({ clock, policies, policyView, accountView, recorder });
+  const store = new KubePolicyStore({ policies, policyView, accountView, recorder });
   const controller = new PolicyController({
     engine,
     store,
@@ -174,5 +173,3 @@ function logResult(log: Logger, key: string, { report, failures }: Result): void
   const ready = report.findings.find(({ type }) => type === 'Ready');
   log.info({ policy: key, ready: ready?.status, reason: ready?.reason, failures: failures.length }, 'pass ended');
 }
-
-void toAccount;

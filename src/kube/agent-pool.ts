@@ -47,7 +47,9 @@ export class AgentPool {
   async close(): Promise<void> {
     for (const agent of this.#agents) agent.destroy();
     await Promise.all(
-      [...this.#sockets].map((socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()).destroy())),
+      [...this.#sockets].map(
+        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve()).destroy()),
+      ),
     );
   }
 

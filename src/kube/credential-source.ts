@@ -85,7 +85,9 @@ function copyOf(config: KubeConfig): KubeConfig {
   const copy = new KubeConfig();
   copy.loadFromOptions({
     // For a server over plain http KubeConfig refuses to make an agent unless told that there is no TLS to verify.
-    clusters: config.getClusters().map((cluster) => (cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster)),
+    clusters: config
+      .getClusters()
+      .map((cluster) => (cluster.server.startsWith('http:') ? { ...cluster, skipTLSVerify: true } : cluster)),
     users: config.getUsers(),
     contexts: config.getContexts(),
     currentContext: config.getCurrentContext(),

@@ -72,13 +72,14 @@ export function httpCall(input: CallInput): Promise<Outcome> {
     /** What went wrong while the body was read. */
     const bodyError = (error: unknown): unknown => {
       if (signal.aborted) return signal.reason;
-      return toKubeError(what, options, broken ? broken.reason : error);
+      return toKubeError(what, options, broken ? broken.reason : error, 'the answer broke off, from');
     };
 
     request.on('error', settle);
     request.on('socket', (socket) => {
       input.onSocket(socket);
-      if (socket.connecting) socket.once(options.protocol === 'http:' ? 'connect' : 'secureConnect', () => (connected = true));
+      if (socket.connecting)
+        socket.once(options.protocol === 'http:' ? 'connect' : 'secureConnect', () => (connected = true));
       else connected = true;
     });
     request.on('response', (message) => {
@@ -153,11 +154,11 @@ function seen(connected: boolean, reason: unknown): 'nothing' | 'perhaps' | 'nev
   return connected ? 'perhaps' : 'nothing';
 }
 
-function toKubeError(what: string, options: http.RequestOptions, error: unknown): KubeError {
+function toKubeError(what: string, options: http.RequestOptions, error: unknown, trouble = 'cannot reach'): KubeError {
   if (error instanceof KubeError) return error;
   const code = codeOf(error);
   const advice = isCertificateProblem(code) ? '; check certificate-authority and server in the kubeconfig' : '';
-  return new KubeError(`${what}: cannot reach ${serverOf(options)}: ${messageOf(error)}${advice}`, {
+  return new KubeError(`${what}: ${trouble} ${serverOf(options)}: ${messageOf(error)}${advice}`, {
     status: 0,
     reason: 'Unreachable',
     cause: error,

@@ -3,7 +3,7 @@ import type { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { type Clock, sleep } from '../ambient/clock.ts';
 import { between, type Random, systemRandom } from '../ambient/random.ts';
 import { AgentPool } from './agent-pool.ts';
-import { type Credentials, CredentialSource } from './credential-source.ts';
+import { CredentialSource, type Credentials } from './credential-source.ts';
 import { KubeError } from './errors.ts';
 import { httpCall, type Outcome } from './http-call.ts';
 import { retryAfterMs } from './status-failure.ts';

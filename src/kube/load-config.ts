@@ -39,7 +39,8 @@ function requireComplete(origin: string, config: KubeConfig): void {
   const context = config.getContexts().find(({ name }) => name === current);
   if (!context) throw new Error(`${origin} has no context named ${current}, which its current-context names`);
   const cluster = config.getClusters().find(({ name }) => name === context.cluster);
-  if (!cluster) throw new Error(`${origin} has no cluster named ${context.cluster}, which the context ${current} names`);
+  if (!cluster)
+    throw new Error(`${origin} has no cluster named ${context.cluster}, which the context ${current} names`);
   if (!config.getUsers().some(({ name }) => name === context.user)) {
     throw new Error(`${origin} has no user named ${context.user}, which the context ${current} names`);
   }

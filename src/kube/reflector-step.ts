@@ -15,7 +15,14 @@ export type Outcome =
   | { readonly kind: 'watchEnded'; readonly resourceVersion: string; readonly lastedMs: number }
   /** Neither a change nor a bookmark for so long that the stream must be taken for dead. */
   | { readonly kind: 'watchSilent' }
-  | { readonly kind: 'watchFailed'; readonly resourceVersion: string; readonly lastedMs: number; readonly error: unknown };
+  | {
+      readonly kind: 'watchFailed';
+      readonly resourceVersion: string;
+      readonly lastedMs: number;
+      /** Whether the server had agreed to it. */
+      readonly opened: boolean;
+      readonly error: unknown;
+    };
 
 export interface Course {
   readonly step: Step;
@@ -46,16 +53,19 @@ export function courseAfter(outcome: Outcome, failures: number): Course {
     case 'watchSilent':
       // Who knows what was missed on a stream that was dead, so the copy is made anew.
       return { step: { kind: 'list' }, failures: 0, patienceMs: 0 };
-    case 'watchFailed': {
-      const { error, lastedMs, resourceVersion } = outcome;
-      const healthy = lastedMs >= HEALTHY_MS;
-      const count = healthy ? 1 : failures + 1;
-      const patienceMs = patienceOf(error);
-      if (isGone(error)) return { step: { kind: 'list' }, failures: healthy ? 0 : count, patienceMs };
-      const relist = isFromStream(error) || count >= RELIST_AFTER;
-      return { step: relist ? { kind: 'list' } : watchFrom(resourceVersion), failures: count, patienceMs };
-    }
+    default:
+      return courseAfterFailedWatch(outcome, failures);
   }
+}
+
+function courseAfterFailedWatch(outcome: Outcome & { readonly kind: 'watchFailed' }, failures: number): Course {
+  const { error, lastedMs, opened, resourceVersion } = outcome;
+  const healthy = lastedMs >= HEALTHY_MS;
+  const count = healthy ? 1 : failures + 1;
+  const patienceMs = patienceOf(error);
+  if (isGone(error)) return { step: { kind: 'list' }, failures: healthy ? 0 : count, patienceMs };
+  const relist = (opened && !isOfConnection(error)) || count >= RELIST_AFTER;
+  return { step: relist ? { kind: 'list' } : watchFrom(resourceVersion), failures: count, patienceMs };
 }
 
 function watchFrom(resourceVersion: string): Step {
@@ -67,10 +77,9 @@ function patienceOf(error: unknown): number {
 }
 
 /**
- * Whether the error came instead of a change, so that a change may be lost: a line that cannot be read, or an ERROR
- * event. A refusal of the watch itself loses nothing; but the two cannot always be told apart, and listing once too
- * often does no harm.
+ * Whether the stream broke, so that all before it was read and the rest can be had by watching on. Anything else that
+ * ends an open watch (an ERROR event, a line that cannot be read) came in place of a change.
  */
-function isFromStream(error: unknown): boolean {
-  return !(error instanceof KubeError) || error.reason === 'BadAnswer' || error.status === 500;
+function isOfConnection(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 0;
 }

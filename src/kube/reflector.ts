@@ -1,11 +1,11 @@
-import type { Clock } from '../ambient/clock.ts';
-import { sleep } from '../ambient/clock.ts';
+import { type Clock, sleep } from '../ambient/clock.ts';
 import { between, type Random } from '../ambient/random.ts';
 import { type KubeObject, keyOf } from './kube-object.ts';
 import { IndexedStore, type IndexTerms, type ObjectStore } from './object-store.ts';
 import { type Course, courseAfter, type Outcome } from './reflector-step.ts';
 import type { ResourceClient } from './resource-client.ts';
 import type { WatchEvent } from './watch-events.ts';
+import { Watchdog } from './watchdog.ts';
 
 export interface ReflectorOptions<T> {
   readonly clock: Clock;
@@ -144,11 +144,13 @@ export class Reflector<T extends KubeObject> {
     const begun = clock.monotonic();
     const timeoutSeconds = between(random, WATCH_SECONDS.least, WATCH_SECONDS.most);
     let resourceVersion = from;
-    const watchdog = new Watchdog(clock, signal);
+    let opened = false;
+    const watchdog = new Watchdog(clock, SILENCE_MS, signal);
     try {
       // One try: how to go on after a failure depends on more than the transport knows.
       const options = { namespace, labelSelector, resourceVersion, timeoutSeconds, signal: watchdog.signal, tries: 1 };
       const events = await this.#client.watch(options);
+      opened = true;
       this.#heard();
       for await (const event of events) {
         if (signal.aborted) break;
@@ -162,7 +164,7 @@ export class Reflector<T extends KubeObject> {
       return { kind: 'watchEnded', resourceVersion, lastedMs: clock.monotonic() - begun };
     } catch (error) {
       if (watchdog.barked) return { kind: 'watchSilent' };
-      return { kind: 'watchFailed', resourceVersion, lastedMs: clock.monotonic() - begun, error };
+      return { kind: 'watchFailed', resourceVersion, lastedMs: clock.monotonic() - begun, opened, error };
     } finally {
       watchdog.release();
     }
@@ -180,7 +182,7 @@ export class Reflector<T extends KubeObject> {
 
   #replace(items: readonly T[]): void {
     const listed = new Set(items.map(keyOf));
-    for (const key of [...this.#store.keys()]) {
+    for (const key of this.#store.keys()) {
       const before = this.#store.get(key);
       if (before && !listed.has(key)) this.#remove(before, before);
     }
@@ -225,50 +227,6 @@ export class Reflector<T extends KubeObject> {
     } catch {
       // Who is told of trouble must not become the next one.
     }
-  }
-}
-
-/** Aborts a watch that has been silent for too long. */
-class Watchdog {
-  readonly #clock: Clock;
-  readonly #parent: AbortSignal;
-  readonly #abort = new AbortController();
-  readonly #onParent = (): void => this.#abort.abort(this.#parent.reason);
-  #heardAt: number;
-  #cancel: () => void;
-  barked = false;
-
-  constructor(clock: Clock, parent: AbortSignal) {
-    this.#clock = clock;
-    this.#parent = parent;
-    this.#heardAt = clock.monotonic();
-    this.#cancel = clock.after(SILENCE_MS, () => this.#check());
-    if (parent.aborted) this.#onParent();
-    else parent.addEventListener('abort', this.#onParent, { once: true });
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  pat(): void {
-    this.#heardAt = this.#clock.monotonic();
-  }
-
-  release(): void {
-    this.#cancel();
-    this.#parent.removeEventListener('abort', this.#onParent);
-  }
-
-  /** One timer that looks back, rather than one that is set anew for every event. */
-  #check(): void {
-    const left = this.#heardAt + SILENCE_MS - this.#clock.monotonic();
-    if (left > 0) {
-      this.#cancel = this.#clock.after(left, () => this.#check());
-      return;
-    }
-    this.barked = true;
-    this.#abort.abort(new Error(`nothing came for ${SILENCE_MS / 1000} s`));
   }
 }
 

@@ -53,7 +53,11 @@ export interface ApplyOptions extends CallOptions {
 
 /** What is left of an object when its status is applied: only these parts are sent. */
 export interface AppliedStatus {
-  readonly metadata: { readonly name: string; readonly namespace?: string | undefined; readonly uid?: string | undefined };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string | undefined;
+    readonly uid?: string | undefined;
+  };
   readonly status: unknown;
 }
 
@@ -173,7 +177,11 @@ export class ResourceClient<T extends KubeObject> {
     return watchEvents<T>(what, response.lines());
   }
 
-  #apply(object: KubeObject & { readonly status?: unknown }, options: ApplyOptions, subresource?: 'status'): Promise<T> {
+  #apply(
+    object: KubeObject & { readonly status?: unknown },
+    options: ApplyOptions,
+    subresource?: 'status',
+  ): Promise<T> {
     const { name, namespace } = object.metadata;
     return this.#object(subresource ? 'apply the status of' : 'apply', { name, namespace }, options, {
       method: 'PATCH',
@@ -238,8 +246,10 @@ export class ResourceClient<T extends KubeObject> {
 
   #path(namespace: string | undefined, name?: string, subresource?: string): string {
     const { group, version, plural, kind, namespaced } = this.kind;
-    if (!namespaced && namespace !== undefined) throw new TypeError(`${kind} has no namespace, but ${namespace} was given`);
-    if (namespaced && name !== undefined && namespace === undefined) throw new TypeError(`${kind} ${name} needs a namespace`);
+    if (!namespaced && namespace !== undefined)
+      throw new TypeError(`${kind} has no namespace, but ${namespace} was given`);
+    if (namespaced && name !== undefined && namespace === undefined)
+      throw new TypeError(`${kind} ${name} needs a namespace`);
     return [
       group === '' ? `/api/${version}` : `/apis/${group}/${version}`,
       ...(namespace === undefined ? [] : ['namespaces', encodeURIComponent(namespace)]),

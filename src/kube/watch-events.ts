@@ -23,8 +23,7 @@ export async function* watchEvents<T extends KubeObject>(
 }
 
 function eventOf<T extends KubeObject>(what: string, line: string): WatchEvent<T> {
-  const unreadable = (why: string): KubeError =>
-    new KubeError(`${what}: ${why}`, { status: 200, reason: 'BadAnswer' });
+  const unreadable = (why: string): KubeError => new KubeError(`${what}: ${why}`, { status: 200, reason: 'BadAnswer' });
   let event: { readonly type?: unknown; readonly object?: Partial<KubeObject> | null } | null;
   try {
     event = JSON.parse(line);

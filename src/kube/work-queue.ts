@@ -151,10 +151,11 @@ export class WorkQueue {
     if (!this.#draining) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#draining = { drained: promise, settle: resolve };
-      for (const key of [...this.#delayed.keys()]) this.#undelay(key);
+      for (const { cancel } of this.#delayed.values()) cancel();
+      this.#delayed.clear();
       this.#ready.clear();
       this.#again.clear();
-      for (const answer of [...this.#takers]) answer(undefined);
+      for (const answer of this.#takers) answer(undefined);
       if (this.#running.size === 0) resolve();
     }
     return this.#draining.drained;
@@ -233,9 +234,15 @@ export async function runWorkers(queue: WorkQueue, options: WorkersOptions): Pro
   };
   for (;;) {
     // A key is taken only when it can start: one that waits in the pool would count as running and hold others up.
-    if (pool.pending >= concurrency) await new Promise<void>((resolve) => pool.addEventListener('next', () => resolve(), { once: true }));
+    if (pool.pending >= concurrency)
+      await new Promise<void>((resolve) => pool.addEventListener('next', () => resolve(), { once: true }));
     const key = await queue.get(signal);
     if (key === undefined) break;
+    if (signal.aborted) {
+      // It was handed out in the same moment.
+      queue.done(key);
+      break;
+    }
     void pool.add(() => work(key));
   }
   await Promise.all([queue.drain(), pool.onIdle()]);

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import {
   CopyImageCommand,
   CreateTagsCommand,
@@ -83,7 +84,7 @@ const copy = (token?: string): Promise<unknown> =>
       Name: 'n',
       SourceImageId: 'ami-1',
       SourceRegion: 'us-east-1',
-      ...(token !== undefined && { ClientToken: token }),
+      ClientToken: token,
     }),
   );
 const errorOf = async (call: Promise<unknown>): Promise<AwsError> => {
@@ -325,6 +326,12 @@ describe('a region that is not enabled', () => {
     expect(await errorOf(describeImages())).toMatchObject({ class: 'access', code: 'AuthFailure' });
   });
 
+  it('is not looked for when the home region itself refuses', async () => {
+    server.on('DescribeRegions', failure(401, 'AuthFailure'));
+    expect(await errorOf(clients.regionsOf(OWN))).toMatchObject({ code: 'AuthFailure' });
+    expect(sent('DescribeRegions')).toHaveLength(1);
+  });
+
   it('is found in a list that is read once, and again after a failure', async () => {
     server.on('DescribeRegions', failure(403, 'UnauthorizedOperation'), regions);
     await errorOf(clients.regionsOf(OWN));
@@ -357,6 +364,12 @@ describe('an aborted signal', () => {
     expect(sent('CreateTags')).toEqual([]);
   });
 
+  it('ends waiting before it begins', async () => {
+    server.on('DescribeRegions', success('<regionInfo/>'));
+    const signal = AbortSignal.abort(new Error('stopped'));
+    await expect(clients.regionsOf(OWN, signal)).rejects.toThrow('stopped');
+  });
+
   it('ends the waiting for keys and regions of one caller, and not of the others', async () => {
     const answers: (() => void)[] = [];
     server.on('DescribeRegions', (request, response) => {
@@ -378,6 +391,8 @@ describe('an aborted signal', () => {
     process.on('warning', note);
     server.on('DescribeImages', images);
     const { signal } = new AbortController();
+    // What Node has outside of the test runner.
+    setMaxListeners(10, signal);
     await Promise.all(Array.from({ length: 60 }, () => describeImages({ signal })));
     await new Promise((resolve) => setImmediate(resolve));
     process.off('warning', note);
@@ -398,13 +413,42 @@ describe('the time of AWS', () => {
     expect(Math.abs(clients.time.now() - systemClock.now() - ahead)).toBeLessThan(5000);
   });
 
-  it('is taken from its refusals, too, and the request is signed by it and sent again', async () => {
-    server.on('DescribeImages', (request, response) => {
+  it('is taken from its refusals, too', async () => {
+    server.on('GetCallerIdentity', failure(403, 'AccessDenied', 'no', date()));
+    await errorOf(describeImages());
+    expect(Math.abs(clients.time.now() - systemClock.now() - ahead)).toBeLessThan(5000);
+  });
+
+  /** Answers only what is signed by the time of AWS. */
+  const strict =
+    (answer: Answer, code: string): Answer =>
+    (request, response) => {
       const day = new Date(systemClock.now() + ahead).toISOString().slice(0, 10).replaceAll('-', '');
       const good = request.headers['x-amz-date']?.toString().startsWith(day);
-      (good ? images : failure(400, 'RequestExpired', 'Request has expired.', date()))(request, response);
-    });
+      (good ? answer : failure(401, code, 'No.', date()))(request, response);
+    };
+
+  it.each(['AuthFailure', 'RequestExpired'])('is what a request is signed by again after %s', async (code) => {
+    server.on('DescribeImages', strict(images, code));
     expect((await describeImages()).Images).toHaveLength(1);
     expect(sent('DescribeImages')).toHaveLength(2);
+  });
+
+  it('is what STS is asked with, too', async () => {
+    const expiration = new Date(systemClock.now() + ahead + 3_600_000);
+    server.on('AssumeRole', strict(session('ASSUMED', expiration), 'SignatureDoesNotMatch'));
+    server.on('GetCallerIdentity', strict(callerIn(ACCOUNT), 'SignatureDoesNotMatch'));
+    server.on('DescribeImages', strict(images, 'AuthFailure'));
+    await clients.ec2(TARGET, ROLE).send(new DescribeImagesCommand({ Owners: ['self'] }));
+    expect(sent('AssumeRole')).toHaveLength(2);
+  });
+
+  it('is no reason to repeat a write that may have been done', async () => {
+    server.on('CreateTags', failure(500, 'InternalError', 'Oh.', date()));
+    expect(await errorOf(clients.ec2(TARGET, OWN).send(tagging()))).toMatchObject({
+      class: 'transient',
+      certain: false,
+    });
+    expect(sent('CreateTags')).toHaveLength(1);
   });
 });

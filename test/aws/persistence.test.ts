@@ -7,9 +7,17 @@ const target = { account: '111122223333', region: 'eu-west-1' };
 const failing = (kind: ErrorClass, certain = true): AwsError =>
   new AwsError({ class: kind, code: 'X', action: 'CopyImage', target, certain, why: 'w' });
 
+const outcomeOf = async (call: Promise<unknown>): Promise<unknown> => {
+  try {
+    return await call;
+  } catch (thrown) {
+    return thrown;
+  }
+};
+
 /** Tries something that always fails; returns when each try was made, and what came out. */
 async function tries(
-  error: AwsError,
+  failure: AwsError,
   repeatable: boolean,
   random = 0.999,
 ): Promise<{ at: number[]; outcome: unknown }> {
@@ -17,16 +25,13 @@ async function tries(
   const at: number[] = [];
   const run = async (): Promise<never> => {
     at.push(Math.round(clock.monotonic()));
-    throw error;
+    throw failure;
   };
-  let outcome: unknown;
-  const over = new Persistence(clock, { next: () => random })
-    .persist({ action: 'CopyImage', target, repeatable, run })
-    .catch((thrown: unknown) => {
-      outcome = thrown;
-    });
+  const over = outcomeOf(
+    new Persistence(clock, { next: () => random }).persist({ action: 'CopyImage', target, repeatable, run }),
+  );
   await clock.advance(60_000);
-  await over;
+  const outcome = await over;
   expect(clock.untilNext()).toBeUndefined();
   return { at, outcome };
 }

@@ -1,0 +1,39 @@
+import { Refusal } from './refusal.ts';
+
+interface Size {
+  readonly burst: number;
+  readonly refill: number;
+}
+
+/** ec2-facts, section 4. */
+const SIZES: Readonly<Record<string, Size>> = {
+  CopyImage: { burst: 100, refill: 1 },
+  DeregisterImage: { burst: 100, refill: 5 },
+  ModifyImageAttribute: { burst: 100, refill: 5 },
+  ModifySnapshotAttribute: { burst: 100, refill: 5 },
+  DeleteSnapshot: { burst: 100, refill: 5 },
+  CreateTags: { burst: 100, refill: 10 },
+  DeleteTags: { burst: 100, refill: 10 },
+};
+const READS: Size = { burst: 100, refill: 20 };
+const OTHERS: Size = { burst: 50, refill: 5 };
+const UNFILTERED: Size = { burst: 50, refill: 10 };
+
+/** Token buckets for each account, region and action, in the time of the world. */
+export class Buckets {
+  readonly #state = new Map<string, { tokens: number; at: number }>();
+
+  /** @throws Refusal RequestLimitExceeded */
+  take(account: string, region: string, action: string, now: number, unfiltered: boolean): void {
+    const reads = /^(Describe|List|Get)/.test(action);
+    const size = SIZES[action] ?? (reads ? (unfiltered ? UNFILTERED : READS) : OTHERS);
+    const key = `${account}/${region} ${action}`;
+    const state = this.#state.get(key) ?? { tokens: size.burst, at: now };
+    const tokens = Math.min(size.burst, state.tokens + ((now - state.at) / 1000) * size.refill);
+    if (tokens < 1) {
+      this.#state.set(key, { tokens, at: now });
+      throw new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503);
+    }
+    this.#state.set(key, { tokens: tokens - 1, at: now });
+  }
+}
