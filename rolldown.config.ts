@@ -6,5 +6,11 @@ export default defineConfig({
   platform: 'node',
   // client-node's and the SDK's ES modules are far smaller once what is unused is dropped.
   resolve: { mainFields: ['module', 'main'] },
-  output: { file: 'dist/amifleet.js', format: 'esm', codeSplitting: false, minify: false, banner: '#!/usr/bin/env node' },
+  output: {
+    file: 'dist/amifleet.js',
+    format: 'esm',
+    codeSplitting: false,
+    minify: false,
+    banner: '#!/usr/bin/env node',
+  },
 });

@@ -13,8 +13,8 @@ import { sleep } from '../ambient/clock.ts';
 import type { Image, LaunchGrants, Tags } from '../policy/model.ts';
 import type { Action, Call, Destruction } from '../policy/plan.ts';
 import { TAG } from '../policy/tags.ts';
-import { AwsError } from './aws-error.ts';
 import type { CallOptions } from './aws-clients.ts';
+import { AwsError } from './aws-error.ts';
 import type { OpenTarget } from './inventories.ts';
 import { describeImages, describeSnapshots } from './listing.ts';
 
@@ -46,7 +46,9 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
     case 'tag':
       return await tag(call, open);
     case 'untag':
-      await open.ec2.send(new DeleteTagsCommand({ Resources: [...call.resources], Tags: call.keys.map((Key) => ({ Key })) }));
+      await open.ec2.send(
+        new DeleteTagsCommand({ Resources: [...call.resources], Tags: call.keys.map((Key) => ({ Key })) }),
+      );
       open.inventory.overlay.tagged(call.resources, Object.fromEntries(call.keys.map((key) => [key, undefined])));
       return undefined;
     case 'claim':
@@ -88,7 +90,10 @@ async function copy(call: CallOf<'copy'>, { ec2, inventory }: OpenTarget): Promi
     inventory.overlay.created(pendingImage(id, call), call.attempt);
   } catch (error) {
     if (error instanceof AwsError && error.class === 'mismatch') {
-      throw new CalledOff('CopyAlreadySent', 'EC2 knows this copy with other parameters, so it was sent before; waiting until it is visible');
+      throw new CalledOff(
+        'CopyAlreadySent',
+        'EC2 knows this copy with other parameters, so it was sent before; waiting until it is visible',
+      );
     }
     throw error;
   }
@@ -121,9 +126,15 @@ const CLAIM_LOOKS = 20;
  * EC2 has no conditional write: what stands there is read first, and again after the writing. Whoever writes at the same
  * time reads back, too, and only the claim that is left counts.
  */
-async function claim(call: CallOf<'claim'>, { ec2, inventory, clock }: OpenTarget, options: CallOptions): Promise<void> {
+async function claim(
+  call: CallOf<'claim'>,
+  { ec2, inventory, clock }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
   const read = async (): Promise<string | undefined> => {
-    const image = (await describeImages(ec2, [{ Name: 'image-id', Values: [call.imageId] }], options)).get(call.imageId);
+    const image = (await describeImages(ec2, [{ Name: 'image-id', Values: [call.imageId] }], options)).get(
+      call.imageId,
+    );
     if (!image) throw new CalledOff('SourceGone', `${call.imageId} is not there any more`);
     return image.tags[TAG.claimedBy];
   };
@@ -133,13 +144,19 @@ async function claim(call: CallOf<'claim'>, { ec2, inventory, clock }: OpenTarge
   };
   if (before !== undefined && before !== call.value && before !== call.instead) refuse(before);
   if (before !== call.value) {
-    await ec2.send(new CreateTagsCommand({ Resources: [call.imageId], Tags: sdkTags({ [TAG.claimedBy]: call.value }) }));
+    await ec2.send(
+      new CreateTagsCommand({ Resources: [call.imageId], Tags: sdkTags({ [TAG.claimedBy]: call.value }) }),
+    );
     for (let look = 1; ; look++) {
       await sleep(clock, CLAIM_SETTLES_MS, options.signal);
       const written = await read();
       if (written === call.value) break;
       if (written !== undefined && written !== before) refuse(written);
-      if (look === CLAIM_LOOKS) throw new CalledOff('ClaimNotVisible', `the claim on ${call.imageId} is not visible yet; it is looked at again`);
+      if (look === CLAIM_LOOKS)
+        throw new CalledOff(
+          'ClaimNotVisible',
+          `the claim on ${call.imageId} is not visible yet; it is looked at again`,
+        );
     }
   }
   inventory.overlay.tagged([call.imageId], { [TAG.claimedBy]: call.value });
@@ -169,7 +186,10 @@ function permissions(grants: LaunchGrants): LaunchPermission[] {
 
 /** The flat form: emulators pass over the structured one without a word. */
 async function modifyVolume(call: CallOf<'modifyVolume'>, { ec2, inventory }: OpenTarget): Promise<void> {
-  for (const [operation, accounts] of [['add', call.add], ['remove', call.remove]] as const) {
+  for (const [operation, accounts] of [
+    ['add', call.add],
+    ['remove', call.remove],
+  ] as const) {
     if (accounts.length === 0) continue;
     await ec2.send(
       new ModifySnapshotAttributeCommand({
@@ -194,7 +214,8 @@ async function deregister(
   if (!fresh) throw new CalledOff('NotVisible', `${id} is not shown any more; it is looked at again`);
   const planned = inventory.view().images.get(id);
   const objection = changedSince(planned, fresh, destroys);
-  if (objection !== undefined) throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
+  if (objection !== undefined)
+    throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
   try {
     await ec2.send(new DeregisterImageCommand({ ImageId: id }));
   } catch (error) {
@@ -216,14 +237,30 @@ function changedSince(planned: Image | undefined, fresh: Image, destroys: Destru
   return undefined;
 }
 
-async function deleteSnapshot(call: CallOf<'deleteSnapshot'>, { ec2, inventory }: OpenTarget, options: CallOptions): Promise<void> {
+async function deleteSnapshot(
+  call: CallOf<'deleteSnapshot'>,
+  { ec2, inventory }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
   const id = call.snapshotId;
   const users = await describeImages(ec2, [{ Name: 'block-device-mapping.snapshot-id', Values: [id] }], options);
-  const user = users.values().find((image) => image.state !== 'deregistered' && image.volumes.some(({ snapshotId }) => snapshotId === id));
-  if (user) throw new CalledOff('SnapshotInUse', `kept: ${id} is used by ${user.id}`, user.id === call.of ? 'retries' : 'keeps');
+  const user = users
+    .values()
+    .find((image) => image.state !== 'deregistered' && image.volumes.some(({ snapshotId }) => snapshotId === id));
+  if (user)
+    throw new CalledOff(
+      'SnapshotInUse',
+      `kept: ${id} is used by ${user.id}`,
+      user.id === call.of ? 'retries' : 'keeps',
+    );
   const fresh = (await describeSnapshots(ec2, [{ Name: 'snapshot-id', Values: [id] }], options)).get(id);
   const planned = inventory.view().snapshots.get(id);
-  if (fresh && (fresh.tags[TAG.policyUid] !== planned?.tags[TAG.policyUid] || fresh.tags[TAG.kept] !== undefined || fresh.tags[TAG.hold] !== undefined)) {
+  if (
+    fresh &&
+    (fresh.tags[TAG.policyUid] !== planned?.tags[TAG.policyUid] ||
+      fresh.tags[TAG.kept] !== undefined ||
+      fresh.tags[TAG.hold] !== undefined)
+  ) {
     throw new CalledOff('SnapshotChanged', `${id} carries other tags since this was planned; it is decided again`);
   }
   try {
@@ -231,10 +268,14 @@ async function deleteSnapshot(call: CallOf<'deleteSnapshot'>, { ec2, inventory }
   } catch (error) {
     // Right after its image went EC2 refuses for a while.
     if (!(error instanceof AwsError)) throw error;
-    if (error.code === 'InvalidSnapshot.InUse') throw new CalledOff('SnapshotInUse', `${id} cannot be deleted yet: ${error.message}`);
+    if (error.code === 'InvalidSnapshot.InUse')
+      throw new CalledOff('SnapshotInUse', `${id} cannot be deleted yet: ${error.message}`);
     if (error.class !== 'notFound') throw error;
   }
   inventory.overlay.removed(id);
 }
 
-const sdkTags = (tags: Tags): Tag[] => Object.entries(tags).map(([Key, Value]) => ({ Key, Value })).sort((left, right) => (left.Key < right.Key ? -1 : 1));
+const sdkTags = (tags: Tags): Tag[] =>
+  Object.entries(tags)
+    .map(([Key, Value]) => ({ Key, Value }))
+    .sort((left, right) => (left.Key < right.Key ? -1 : 1));

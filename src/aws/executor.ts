@@ -75,7 +75,17 @@ function failureOf(action: Action, error: unknown): Failure {
   if (error instanceof CalledOff) return { action, code: error.code, message: error.message, effect: error.effect };
   if (error instanceof AwsError) {
     const stalls = error.class === 'refused' || error.class === 'access' || error.class === 'unsupported';
-    return { action, code: error.code.replaceAll(/[^A-Za-z0-9_]/g, ''), message: error.message, effect: stalls ? 'stalls' : 'retries' };
+    return {
+      action,
+      code: error.code.replaceAll(/[^A-Za-z0-9_]/g, ''),
+      message: error.message,
+      effect: stalls ? 'stalls' : 'retries',
+    };
   }
-  return { action, code: 'Unexpected', message: error instanceof Error ? error.message : String(error), effect: 'retries' };
+  return {
+    action,
+    code: 'Unexpected',
+    message: error instanceof Error ? error.message : String(error),
+    effect: 'retries',
+  };
 }

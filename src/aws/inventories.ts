@@ -28,7 +28,11 @@ export class Inventories {
     let open = this.#open.get(key);
     if (!open) {
       const ec2 = this.#clients.ec2(target, access);
-      open = { ec2, clock: this.#clock, inventory: new TargetInventory(ec2, this.#clock, () => this.#clients.time.now(), scope) };
+      open = {
+        ec2,
+        clock: this.#clock,
+        inventory: new TargetInventory(ec2, this.#clock, () => this.#clients.time.now(), scope),
+      };
       this.#open.set(key, open);
     }
     if (scope === 'own') open.inventory.widen();

@@ -86,7 +86,10 @@ export async function describeSnapshots(
 }
 
 /** What EC2 says of one id when it is asked for by name. */
-export type ById = { readonly kind: 'there'; readonly image: Image } | { readonly kind: 'notFound' } | { readonly kind: 'gone' };
+export type ById =
+  | { readonly kind: 'there'; readonly image: Image }
+  | { readonly kind: 'notFound' }
+  | { readonly kind: 'gone' };
 
 /**
  * Asks for one image by its id. A new id may be `notFound` for a while; an image that was deregistered first answers with

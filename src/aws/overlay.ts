@@ -26,7 +26,10 @@ export class Overlay {
   /** By resource and key; undefined as a value: the tag was taken off. */
   readonly #tags = new Map<string, Map<string, Entry<string | undefined>>>();
   readonly #launch = new Map<string, Entry<{ readonly add: LaunchGrants; readonly remove: LaunchGrants }>[]>();
-  readonly #volume = new Map<string, Entry<{ readonly add: readonly string[]; readonly remove: readonly string[] }>[]>();
+  readonly #volume = new Map<
+    string,
+    Entry<{ readonly add: readonly string[]; readonly remove: readonly string[] }>[]
+  >();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -95,7 +98,9 @@ export class Overlay {
   /** Launch permissions as they are by now. What a reading shows by itself is forgotten, so that drift shows again. */
   launchGrants(imageId: string, read: LaunchGrants): LaunchGrants {
     let grants = read;
-    for (const { value } of this.#unsettled(this.#launch, imageId, ({ add, remove }) => isSame(changed(read, add, remove), changed(read, NO_GRANTS, NO_GRANTS)))) {
+    for (const { value } of this.#unsettled(this.#launch, imageId, ({ add, remove }) =>
+      isSame(changed(read, add, remove), changed(read, NO_GRANTS, NO_GRANTS)),
+    )) {
       grants = changed(grants, value.add, value.remove);
     }
     return grants;
@@ -105,7 +110,8 @@ export class Overlay {
     let accounts = [...read];
     const shown = ({ add, remove }: { add: readonly string[]; remove: readonly string[] }): boolean =>
       add.every((account) => read.includes(account)) && !remove.some((account) => read.includes(account));
-    for (const { value } of this.#unsettled(this.#volume, snapshotId, shown)) accounts = merge(accounts, value.add, value.remove);
+    for (const { value } of this.#unsettled(this.#volume, snapshotId, shown))
+      accounts = merge(accounts, value.add, value.remove);
     return accounts;
   }
 

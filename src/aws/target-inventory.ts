@@ -1,4 +1,9 @@
-import { DescribeImageAttributeCommand, DescribeSnapshotAttributeCommand, ListImagesInRecycleBinCommand, type ListImagesInRecycleBinCommandOutput } from '@aws-sdk/client-ec2';
+import {
+  DescribeImageAttributeCommand,
+  DescribeSnapshotAttributeCommand,
+  ListImagesInRecycleBinCommand,
+  type ListImagesInRecycleBinCommandOutput,
+} from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
 import type { Answer, Image, Inventory, LaunchGrants, Need, References, Snapshot } from '../policy/model.ts';
 import { targetKey } from '../policy/model.ts';
@@ -106,14 +111,19 @@ export class TargetInventory {
   #lose(image: Image, attempt: Attempt): void {
     this.overlay.settled(image.id);
     const sourceId = image.tags[TAG.sourceImage];
-    if (sourceId !== undefined) this.#lost.set(foreignKey(targetKey(this.#ec2.target), sourceId), nextAttempt(attempt, image.id));
+    if (sourceId !== undefined)
+      this.#lost.set(foreignKey(targetKey(this.#ec2.target), sourceId), nextAttempt(attempt, image.id));
   }
 
   /**
    * A copy that somebody deregistered has left its snapshots behind. One listing without it proves nothing, so each such
    * image is asked for by its id as well, once.
    */
-  async #noticeLost(images: ReadonlyMap<string, Image>, snapshots: ReadonlyMap<string, Snapshot>, options: CallOptions): Promise<void> {
+  async #noticeLost(
+    images: ReadonlyMap<string, Image>,
+    snapshots: ReadonlyMap<string, Snapshot>,
+    options: CallOptions,
+  ): Promise<void> {
     const candidates = lostBySnapshots({
       snapshots: snapshots.values(),
       has: (id) => images.has(id),
@@ -139,8 +149,13 @@ export class TargetInventory {
   view(): Inventory {
     const images = this.overlay.images(this.#listing?.images ?? new Map());
     const snapshots = this.overlay.snapshots(this.#listing?.snapshots ?? new Map());
-    const overlaid = <T>(reads: ReadonlyMap<string, Read<T>>, lay: (id: string, value: T) => T): Map<string, Answer<T>> =>
-      new Map([...reads].map(([id, { answer }]) => [id, answer.ok ? { ok: true, value: lay(id, answer.value) } : answer]));
+    const overlaid = <T>(
+      reads: ReadonlyMap<string, Read<T>>,
+      lay: (id: string, value: T) => T,
+    ): Map<string, Answer<T>> =>
+      new Map(
+        [...reads].map(([id, { answer }]) => [id, answer.ok ? { ok: true, value: lay(id, answer.value) } : answer]),
+      );
     return {
       images,
       snapshots,
@@ -167,13 +182,22 @@ export class TargetInventory {
     const at = this.#clock.monotonic();
     switch (need.kind) {
       case 'launchGrants':
-        this.#launchGrants.set(need.imageId, { at, answer: await answered(() => this.#readLaunchGrants(need.imageId, options)) });
+        this.#launchGrants.set(need.imageId, {
+          at,
+          answer: await answered(() => this.#readLaunchGrants(need.imageId, options)),
+        });
         return;
       case 'volumeGrants':
-        this.#volumeGrants.set(need.snapshotId, { at, answer: await answered(() => this.#readVolumeGrants(need.snapshotId, options)) });
+        this.#volumeGrants.set(need.snapshotId, {
+          at,
+          answer: await answered(() => this.#readVolumeGrants(need.snapshotId, options)),
+        });
         return;
       case 'references':
-        this.#references.set(need.imageId, { at, answer: await readReferences(this.#ec2, need.imageId, options.signal) });
+        this.#references.set(need.imageId, {
+          at,
+          answer: await readReferences(this.#ec2, need.imageId, options.signal),
+        });
         return;
       case 'bin':
         this.#bin = { at, answer: await answered(() => this.#readBin(options)) };
@@ -181,7 +205,10 @@ export class TargetInventory {
   }
 
   async #readLaunchGrants(imageId: string, options: CallOptions): Promise<LaunchGrants> {
-    const answer = await this.#ec2.send(new DescribeImageAttributeCommand({ ImageId: imageId, Attribute: 'launchPermission' }), options);
+    const answer = await this.#ec2.send(
+      new DescribeImageAttributeCommand({ ImageId: imageId, Attribute: 'launchPermission' }),
+      options,
+    );
     return grantsFrom(answer.LaunchPermissions);
   }
 
@@ -190,7 +217,9 @@ export class TargetInventory {
       new DescribeSnapshotAttributeCommand({ SnapshotId: snapshotId, Attribute: 'createVolumePermission' }),
       options,
     );
-    return (answer.CreateVolumePermissions ?? []).flatMap(({ UserId }) => (UserId === undefined ? [] : [UserId])).sort();
+    return (answer.CreateVolumePermissions ?? [])
+      .flatMap(({ UserId }) => (UserId === undefined ? [] : [UserId]))
+      .sort();
   }
 
   async #readBin(options: CallOptions): Promise<ReadonlySet<string>> {

@@ -3,9 +3,9 @@ import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { type Documents, readDocuments } from '../api/documents.ts';
 import { API_VERSION, AWS_ACCOUNT } from '../api/group.ts';
-import { type Engine } from '../controller/engine.ts';
 import { grantFor } from '../controller/access.ts';
-import { type Hooks, reconcile, type Result } from '../controller/reconcile.ts';
+import { type Engine } from '../controller/engine.ts';
+import { type Hooks, type Result, reconcile } from '../controller/reconcile.ts';
 import { FILE_CLUSTER, fileUid, type Owner } from '../policy/identity.ts';
 import { targetsOf } from '../policy/standing.ts';
 
@@ -52,12 +52,17 @@ function withEveryNamespace(id: string, given: AwsAccount | undefined): AwsAccou
 }
 
 /** Looks for targets that the policy no longer names but still has copies in. */
-export async function sweepFor(engine: Engine, { policy, accounts, owner }: FilePolicy, stop: AbortSignal): Promise<void> {
+export async function sweepFor(
+  engine: Engine,
+  { policy, accounts, owner }: FilePolicy,
+  stop: AbortSignal,
+): Promise<void> {
   const ids = new Set([owner.source.account, ...targetsOf(policy.spec).map(({ account }) => account)]);
   await Promise.all(
     [...ids].map(async (id) => {
       const grant = grantFor(id, owner.namespace, accounts, false);
-      if (grant.kind === 'granted' && engine.sweep.isDue(id)) await engine.sweep.account(grant.access, { signal: stop });
+      if (grant.kind === 'granted' && engine.sweep.isDue(id))
+        await engine.sweep.account(grant.access, { signal: stop });
     }),
   );
 }
@@ -67,7 +72,12 @@ export async function filePass(
   engine: Engine,
   file: FilePolicy,
   act: boolean,
-  options: { readonly deleted: Set<string>; readonly others: readonly FilePolicy[]; readonly acted?: Hooks['acted']; readonly stop: AbortSignal },
+  options: {
+    readonly deleted: Set<string>;
+    readonly others: readonly FilePolicy[];
+    readonly acted?: Hooks['acted'];
+    readonly stop: AbortSignal;
+  },
 ): Promise<Result> {
   const mode = act ? file.policy.spec.mode : 'Plan';
   const now = engine.clock.monotonic();

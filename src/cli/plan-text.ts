@@ -20,13 +20,21 @@ export function planText(name: string, result: Result): string {
     if (gibibytes > 0) sections.push(`To copy: ${gibibytes} GiB at most (volume sizes added up).`);
   }
   const held = [
-    ...plan.blocked.map(({ code, subject, target, message }) => [code, target ? targetKey(target) : '', subject, message]),
+    ...plan.blocked.map(({ code, subject, target, message }) => [
+      code,
+      target ? targetKey(target) : '',
+      subject,
+      message,
+    ]),
     ...result.failures.map(({ code, action, message }) => [code, targetKey(action.target), action.subject, message]),
   ];
   if (held.length > 0) sections.push(table(['held back', 'target', 'image', 'why'], held));
   if (plan.waits.length > 0) {
     sections.push(
-      table(['waiting', 'target', 'for'], plan.waits.map(({ subject, target, message }) => [subject, targetKey(target), message])),
+      table(
+        ['waiting', 'target', 'for'],
+        plan.waits.map(({ subject, target, message }) => [subject, targetKey(target), message]),
+      ),
     );
   }
   return sections.join('\n\n');
@@ -46,9 +54,28 @@ export function planJson(name: string, result: Result): object {
       ...(gibibytes !== undefined && { gibibytes }),
       call,
     })),
-    blocked: plan.blocked.map(({ part, code, subject, target, message, effect }) => ({ part, reason: code, image: subject, ...target, message, effect })),
-    waits: plan.waits.map(({ subject, target, message, until }) => ({ image: subject, ...target, message, ...(until !== undefined && { until: new Date(until).toISOString() }) })),
-    failures: result.failures.map(({ action, code, message, effect }) => ({ kind: action.kind, ...action.target, image: action.subject, reason: code, message, effect })),
+    blocked: plan.blocked.map(({ part, code, subject, target, message, effect }) => ({
+      part,
+      reason: code,
+      image: subject,
+      ...target,
+      message,
+      effect,
+    })),
+    waits: plan.waits.map(({ subject, target, message, until }) => ({
+      image: subject,
+      ...target,
+      message,
+      ...(until !== undefined && { until: new Date(until).toISOString() }),
+    })),
+    failures: result.failures.map(({ action, code, message, effect }) => ({
+      kind: action.kind,
+      ...action.target,
+      image: action.subject,
+      reason: code,
+      message,
+      effect,
+    })),
     status: { ...result.report.status, conditions: result.report.findings },
   };
 }

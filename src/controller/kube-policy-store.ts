@@ -1,7 +1,7 @@
-import { toAccount } from '../api/documents.ts';
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { API_VERSION, AMI_POLICY, FINALIZER } from '../api/group.ts';
+import { toAccount } from '../api/documents.ts';
+import { AMI_POLICY, API_VERSION, FINALIZER } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
 import { isNotFound } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/event-recorder.ts';

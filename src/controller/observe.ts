@@ -1,5 +1,5 @@
-import { AwsError } from '../aws/aws-error.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
+import { AwsError } from '../aws/aws-error.ts';
 import type { OpenTarget } from '../aws/inventories.ts';
 import type { Scope } from '../aws/listing.ts';
 import type { Target, TargetView } from '../policy/model.ts';
@@ -62,5 +62,10 @@ function unavailable(error: unknown): TargetView {
     const stalls = error.class === 'access' || error.class === 'refused';
     return { kind: 'unavailable', code: error.code.replaceAll(/[^A-Za-z0-9_]/g, ''), message: error.message, stalls };
   }
-  return { kind: 'unavailable', code: 'Unexpected', message: error instanceof Error ? error.message : String(error), stalls: false };
+  return {
+    kind: 'unavailable',
+    code: 'Unexpected',
+    message: error instanceof Error ? error.message : String(error),
+    stalls: false,
+  };
 }

@@ -1,20 +1,20 @@
-import { conditionsFrom } from '../api/conditions.ts';
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
+import { conditionsFrom } from '../api/conditions.ts';
 import { toPolicy } from '../api/documents.ts';
 import { FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
-import { isoTime } from '../policy/tags.ts';
+import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
 import type { Rival } from '../policy/pass.ts';
 import type { Action } from '../policy/plan.ts';
-import type { Failure } from '../policy/failure.ts';
+import { isoTime } from '../policy/tags.ts';
 import { deletedOn, withDeleted } from './deletion-ledger.ts';
 import type { Engine } from './engine.ts';
 import { invalidStatus } from './invalid-policy.ts';
 import { nextLook } from './next-look.ts';
 import type { Freshness } from './observe.ts';
-import { reconcile, type Request, type Result } from './reconcile.ts';
+import { type Request, type Result, reconcile } from './reconcile.ts';
 
 /** What the controller sees of Kubernetes: the reflectors' stores, and live reads and writes. */
 export interface PolicyStore {
@@ -123,7 +123,11 @@ export class PolicyController {
         const other = toPolicy(stored);
         // A policy that does nothing has no claim on what others do.
         if (other.spec.suspend || other.spec.mode === 'Plan') continue;
-        rivals.push({ owner: this.ownerOf(other), spec: other.spec, createdAt: Date.parse(other.metadata.creationTimestamp ?? '') || 0 });
+        rivals.push({
+          owner: this.ownerOf(other),
+          spec: other.spec,
+          createdAt: Date.parse(other.metadata.creationTimestamp ?? '') || 0,
+        });
       } catch {
         // It cannot be read, so it does not work either; its own status says so.
       }
@@ -135,12 +139,15 @@ export class PolicyController {
   async #confirm(policy: AmiPolicy, action: Action): Promise<string | undefined> {
     const live = await this.#store.read(policy);
     const name = `${policy.metadata.namespace}/${policy.metadata.name}`;
-    if (!live || live.metadata.uid !== policy.metadata.uid) return `policy ${name} is not the one this was planned for any more`;
-    if (live.metadata.generation !== policy.metadata.generation) return `policy ${name} was changed since this was planned`;
+    if (!live || live.metadata.uid !== policy.metadata.uid)
+      return `policy ${name} is not the one this was planned for any more`;
+    if (live.metadata.generation !== policy.metadata.generation)
+      return `policy ${name} was changed since this was planned`;
     const deleting = live.metadata.deletionTimestamp !== undefined;
     if (deleting !== (policy.metadata.deletionTimestamp !== undefined)) return `policy ${name} is being deleted`;
     if (action.destroys && !deleting && live.spec.suspend) return `policy ${name} is suspended`;
-    if (action.destroys && deleting && live.spec.deletionPolicy !== 'Delete') return `deletionPolicy of ${name} is not Delete`;
+    if (action.destroys && deleting && live.spec.deletionPolicy !== 'Delete')
+      return `deletionPolicy of ${name} is not Delete`;
     return undefined;
   }
 

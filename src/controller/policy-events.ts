@@ -1,5 +1,5 @@
-import { targetKey } from '../policy/model.ts';
 import type { Failure } from '../policy/failure.ts';
+import { targetKey } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
 
 /** What an event says, before it is addressed. */
@@ -11,7 +11,13 @@ export interface PolicyEvent {
 }
 
 /** Kinds that are only bookkeeping: they are in status and logs, and would drown what people look for. */
-const QUIET: ReadonlySet<Action['kind']> = new Set(['Tag', 'MarkTemporaryGrant', 'UnmarkTemporaryGrant', 'MarkForDeletion', 'ClaimSource']);
+const QUIET: ReadonlySet<Action['kind']> = new Set([
+  'Tag',
+  'MarkTemporaryGrant',
+  'UnmarkTemporaryGrant',
+  'MarkForDeletion',
+  'ClaimSource',
+]);
 
 /** One event for each kind of action and target, however many images it is about. */
 export function eventsOf(done: readonly Action[], failures: readonly Failure[]): PolicyEvent[] {
@@ -19,7 +25,12 @@ export function eventsOf(done: readonly Action[], failures: readonly Failure[]):
   const loud = done.filter(({ kind }) => !QUIET.has(kind));
   for (const group of Map.groupBy(loud, ({ kind, target }) => `${kind} ${targetKey(target)}`).values()) {
     const first = group[0] as Action;
-    events.push({ type: 'Normal', reason: first.kind, action: first.kind, note: `${subjects(group)} in ${targetKey(first.target)}: ${first.reason}` });
+    events.push({
+      type: 'Normal',
+      reason: first.kind,
+      action: first.kind,
+      note: `${subjects(group)} in ${targetKey(first.target)}: ${first.reason}`,
+    });
   }
   const loudFailures = failures.filter(({ effect }) => effect !== 'keeps');
   for (const group of Map.groupBy(loudFailures, ({ code, action }) => `${code} ${targetKey(action.target)}`).values()) {

@@ -12,7 +12,8 @@ export function wishOf(before: AmiPolicy | undefined, now: AmiPolicy): Wish {
   if (annotation(before, RECONCILE_ANNOTATION) !== annotation(now, RECONCILE_ANNOTATION)) return 'lookAfresh';
   if (before.metadata.generation !== now.metadata.generation) return 'look';
   if (before.metadata.deletionTimestamp !== now.metadata.deletionTimestamp) return 'look';
-  if (annotation(before, CONFIRM_WITHDRAWAL_ANNOTATION) !== annotation(now, CONFIRM_WITHDRAWAL_ANNOTATION)) return 'look';
+  if (annotation(before, CONFIRM_WITHDRAWAL_ANNOTATION) !== annotation(now, CONFIRM_WITHDRAWAL_ANNOTATION))
+    return 'look';
   const had = before.metadata.finalizers?.includes(FINALIZER) === true;
   const has = now.metadata.finalizers?.includes(FINALIZER) === true;
   return had && !has && now.metadata.deletionTimestamp === undefined ? 'look' : 'nothing';

@@ -1,8 +1,8 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
-import type { OpenTarget } from '../aws/inventories.ts';
 import { execute } from '../aws/executor.ts';
+import type { OpenTarget } from '../aws/inventories.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
 import { type Decision, makePlan } from '../policy/make-plan.ts';
@@ -87,7 +87,8 @@ export async function reconcile(engine: Engine, request: Request, hooks: Hooks):
   }
 }
 
-const mayAct = ({ policy }: Request): boolean => policy.spec.mode === 'Apply' || policy.metadata.deletionTimestamp !== undefined;
+const mayAct = ({ policy }: Request): boolean =>
+  policy.spec.mode === 'Apply' || policy.metadata.deletionTimestamp !== undefined;
 
 /** Step "resolve access". */
 function resolveAccess(request: Request): (account: string) => Grant {
@@ -103,11 +104,17 @@ function resolveAccess(request: Request): (account: string) => Grant {
 }
 
 /** Before a policy that is deleted may go, every account is searched for what is left of it. */
-async function lookForDropped(engine: Engine, request: Request, grants: (account: string) => Grant, stop: AbortSignal): Promise<void> {
+async function lookForDropped(
+  engine: Engine,
+  request: Request,
+  grants: (account: string) => Grant,
+  stop: AbortSignal,
+): Promise<void> {
   if (request.policy.metadata.deletionTimestamp === undefined) return;
   for (const { account } of [...targetsOf(request.policy.spec), request.owner.source]) {
     const grant = grants(account);
-    if (grant.kind === 'granted' && engine.sweep.isDue(account)) await engine.sweep.account(grant.access, { signal: stop });
+    if (grant.kind === 'granted' && engine.sweep.isDue(account))
+      await engine.sweep.account(grant.access, { signal: stop });
   }
 }
 
@@ -188,7 +195,12 @@ function inputOf(engine: Engine, request: Request, scene: Scene): PlanInput {
 }
 
 /** Step "act". */
-async function act(actions: readonly Action[], request: Request, scene: Scene, hooks: Hooks): Promise<readonly Failure[]> {
+async function act(
+  actions: readonly Action[],
+  request: Request,
+  scene: Scene,
+  hooks: Hooks,
+): Promise<readonly Failure[]> {
   const versions = actions.flatMap(({ destroys }) => (destroys?.versionId === undefined ? [] : [destroys.versionId]));
   const begun = versions.filter((id) => !request.deletedToday.has(id));
   if (begun.length > 0) await hooks.beforeDeleting([...new Set(begun)]);

@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
+import type { Random } from '../ambient/random.ts';
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { AMI_POLICY, AWS_ACCOUNT, GROUP, VERSION } from '../api/group.ts';
-import type { Random } from '../ambient/random.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { Reflector } from '../kube/reflector.ts';
-import { ResourceClient, type KubeObject } from '../kube/resource-client.ts';
+import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
 import type { Transport } from '../kube/transport.ts';
 import { runWorkers, WorkQueue } from '../kube/work-queue.ts';
 import { grantFor } from './access.ts';
@@ -42,8 +42,20 @@ export interface ControllerOptions {
 /** Policies that are worked on at a time. Their calls share one rate budget. */
 const WORKERS = 8;
 
-export const POLICIES = { group: GROUP, version: VERSION, plural: AMI_POLICY.plural, kind: AMI_POLICY.kind, namespaced: true };
-export const ACCOUNTS = { group: GROUP, version: VERSION, plural: AWS_ACCOUNT.plural, kind: AWS_ACCOUNT.kind, namespaced: false };
+export const POLICIES = {
+  group: GROUP,
+  version: VERSION,
+  plural: AMI_POLICY.plural,
+  kind: AMI_POLICY.kind,
+  namespaced: true,
+};
+export const ACCOUNTS = {
+  group: GROUP,
+  version: VERSION,
+  plural: AWS_ACCOUNT.plural,
+  kind: AWS_ACCOUNT.kind,
+  namespaced: false,
+};
 const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false };
 
 /**
@@ -113,7 +125,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       if (grant.kind !== 'granted') continue;
       await engine.sweep.account(grant.access, { signal: stop });
       for (const policy of store.all()) {
-        if (engine.sweep.targetsWith(controller.ownerOf(policy)).some((target) => target.account === id)) queue.add(keyOf(policy));
+        if (engine.sweep.targetsWith(controller.ownerOf(policy)).some((target) => target.account === id))
+          queue.add(keyOf(policy));
       }
     }
   };
@@ -131,7 +144,11 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       const begun = clock.monotonic();
       const from = Math.max(resyncAt, afresh.get(key) ?? 0);
       try {
-        const next = await controller.pass(key, { listing: Math.max(from, pollFrom.get(key) ?? 0), grants: from, evidence: begun }, signal);
+        const next = await controller.pass(
+          key,
+          { listing: Math.max(from, pollFrom.get(key) ?? 0), grants: from, evidence: begun },
+          signal,
+        );
         pollFrom.delete(key);
         if (next.kind === 'retry') {
           // What failed may have been read wrong: the next try reads again.
@@ -147,7 +164,10 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
         }
       } catch (error) {
         if (signal.aborted) return;
-        log.warn({ policy: key, err: error instanceof Error ? error.message : String(error) }, 'pass failed; it is tried again');
+        log.warn(
+          { policy: key, err: error instanceof Error ? error.message : String(error) },
+          'pass failed; it is tried again',
+        );
         queue.retry(key);
       }
     },

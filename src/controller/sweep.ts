@@ -1,11 +1,10 @@
-import type { CallOptions } from '../aws/aws-clients.ts';
-import type { AwsClients } from '../aws/aws-clients.ts';
+import type { Clock } from '../ambient/clock.ts';
+import type { AwsClients, CallOptions } from '../aws/aws-clients.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
 import type { Inventories } from '../aws/inventories.ts';
 import { type Owner, ownershipOf } from '../policy/identity.ts';
 import { type Target, type TargetKey, targetKey } from '../policy/model.ts';
 import { parseKey } from '../policy/removal.ts';
-import type { Clock } from '../ambient/clock.ts';
 
 const DAY_MS = 86_400_000;
 /** After a failure an account is looked at again after this long. */

@@ -225,7 +225,8 @@ export function lostBySnapshots(input: {
   for (const snapshot of input.snapshots) {
     const imageId = madeFor(snapshot);
     const sourceId = snapshot.tags[TAG.sourceImage];
-    if (!imageId || !sourceId || snapshot.tags[TAG.deleting] !== undefined || snapshot.tags[TAG.kept] !== undefined) continue;
+    if (!imageId || !sourceId || snapshot.tags[TAG.deleting] !== undefined || snapshot.tags[TAG.kept] !== undefined)
+      continue;
     if (input.has(imageId) || input.now - snapshot.startedAt < ORPHAN_AGE_MS) continue;
     lost.set(imageId, { imageId, sourceId, attempt: snapshot.tags[TAG.attempt] });
   }

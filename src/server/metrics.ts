@@ -29,11 +29,19 @@ export class Metrics {
   });
   readonly #reasons = new Map<string, string>();
 
-  call(call: { readonly action: string; readonly target: { readonly account: string; readonly region: string }; readonly outcome: string }): void {
+  call(call: {
+    readonly action: string;
+    readonly target: { readonly account: string; readonly region: string };
+    readonly outcome: string;
+  }): void {
     this.#calls.inc({ action: call.action, ...call.target, outcome: call.outcome });
   }
 
-  policy(namespace: string, name: string, state: { readonly ready: boolean; readonly reason: string; readonly pending: number }): void {
+  policy(
+    namespace: string,
+    name: string,
+    state: { readonly ready: boolean; readonly reason: string; readonly pending: number },
+  ): void {
     this.#passes.inc({ namespace, name });
     this.#pending.set({ namespace, name }, state.pending);
     const before = this.#reasons.get(`${namespace}/${name}`);

@@ -35,7 +35,9 @@ const roomOf = (path: string): string => {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(file, 'utf8');
-  const found = text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^'";]*?from\s*'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s*'([^']+)'/g);
+  const found = text.matchAll(
+    /(?:^|\n)\s*(?:import|export)\b[^'";]*?from\s*'([^']+)'|import\(\s*'([^']+)'\s*\)|(?:^|\n)import\s*'([^']+)'/g,
+  );
   return [...found].map((match) => ({ file, from: roomOf(file), specifier: match[1] ?? match[2] ?? match[3] ?? '' }));
 }
 
@@ -64,14 +66,21 @@ describe('the arrows between the folders of src', () => {
 
   it('src/policy and src/api do no I/O', () => {
     const reaching = imports
-      .filter(({ from, specifier }) => (from === 'policy' || from === 'api') && specifier.startsWith('node:') && !PURE_NODE.has(specifier))
+      .filter(
+        ({ from, specifier }) =>
+          (from === 'policy' || from === 'api') && specifier.startsWith('node:') && !PURE_NODE.has(specifier),
+      )
       .map(({ file, specifier }) => `${relative(src, file)}: ${specifier}`);
     expect(reaching).toEqual([]);
   });
 
   it('only src/aws talks to the AWS SDK, and only src/kube to client-node', () => {
     const wrong = imports
-      .filter(({ from, specifier }) => (specifier.startsWith('@aws-sdk/') && from !== 'aws' && from !== 'cli') || (specifier.startsWith('@kubernetes/') && from !== 'kube'))
+      .filter(
+        ({ from, specifier }) =>
+          (specifier.startsWith('@aws-sdk/') && from !== 'aws' && from !== 'cli') ||
+          (specifier.startsWith('@kubernetes/') && from !== 'kube'),
+      )
       .map(({ file, specifier }) => `${relative(src, file)}: ${specifier}`);
     expect(wrong).toEqual([]);
   });

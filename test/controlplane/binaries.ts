@@ -22,7 +22,8 @@ const OLDEST_GO = [1, 26] as const;
  */
 export function findBinaries(environment: NodeJS.ProcessEnv = process.env): Availability {
   const fallback = [INSTALLED, builtFolder(environment)].find(
-    (folder) => PROGRAMS.every((program) => existsSync(join(folder, program))) && (folder === INSTALLED || isBuilt(folder)),
+    (folder) =>
+      PROGRAMS.every((program) => existsSync(join(folder, program))) && (folder === INSTALLED || isBuilt(folder)),
   );
   const paths: [Program, string | undefined][] = PROGRAMS.map((program) => [
     program,

@@ -6,8 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Binaries, obtainBinaries } from './binaries.ts';
 import { Child } from './child.ts';
-import { type Kubectl, kubectlWith } from './kubectl.ts';
 import { writeKubeconfig } from './kubeconfig.ts';
+import { type Kubectl, kubectlWith } from './kubectl.ts';
 
 export interface ControlPlaneOptions {
   /** Flags of kube-apiserver beside or instead of ours; null takes one of ours away. */

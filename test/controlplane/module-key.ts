@@ -31,6 +31,7 @@ export function moduleKey(): string {
 
 /** Where built binaries are kept, outside the checkout: AMIFLEET_TEST_CACHE, or the user's cache folder. */
 export function cacheFolder(environment: NodeJS.ProcessEnv): string {
-  const base = environment['AMIFLEET_TEST_CACHE'] ?? join(environment['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'amifleet');
+  const base =
+    environment['AMIFLEET_TEST_CACHE'] ?? join(environment['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'amifleet');
   return join(base, 'controlplane');
 }

@@ -58,10 +58,15 @@ async function mayDestroy(engine: Engine, policies: readonly FilePolicy[], stop:
     doomed += destructive.length;
   }
   if (doomed === 0) return true;
-  if (!process.stdin.isTTY) throw new Error(`${doomed} actions delete images or snapshots, and there is nobody to ask. Give --yes to have them done`);
+  if (!process.stdin.isTTY)
+    throw new Error(
+      `${doomed} actions delete images or snapshots, and there is nobody to ask. Give --yes to have them done`,
+    );
   const prompt = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    return /^y(es)?$/i.test(await prompt.question(`${doomed} actions delete images or snapshots. Go on? [y/N] `, { signal: stop }));
+    return /^y(es)?$/i.test(
+      await prompt.question(`${doomed} actions delete images or snapshots. Go on? [y/N] `, { signal: stop }),
+    );
   } finally {
     prompt.close();
   }
@@ -83,12 +88,18 @@ async function applyOne(
       deleted,
       others,
       acted: (done, failed) => {
-        for (const action of done) console.log(`${name}  ${action.kind}  ${targetKey(action.target)}  ${action.subject}: ${action.reason}`);
-        for (const { action, code, message } of failed) console.log(`${name}  ${action.kind} not done  ${targetKey(action.target)}  ${action.subject}: ${code}: ${message}`);
+        for (const action of done)
+          console.log(`${name}  ${action.kind}  ${targetKey(action.target)}  ${action.subject}: ${action.reason}`);
+        for (const { action, code, message } of failed)
+          console.log(
+            `${name}  ${action.kind} not done  ${targetKey(action.target)}  ${action.subject}: ${code}: ${message}`,
+          );
       },
       stop,
     });
-    const retries = result.failures.some(({ effect }) => effect === 'retries') || result.decision.plan.blocked.some(({ effect }) => effect === 'retries');
+    const retries =
+      result.failures.some(({ effect }) => effect === 'retries') ||
+      result.decision.plan.blocked.some(({ effect }) => effect === 'retries');
     failures = retries ? failures + 1 : 0;
     const { targetsReady = '0/0', pendingCopies = 0 } = result.report.status;
     const line = `${name}: targets ready ${targetsReady}, ${pendingCopies} copies pending`;
@@ -97,9 +108,17 @@ async function applyOne(
     const look = nextLook(result.decision.plan, result.input.targets.values(), file.owner, result.input.now);
     const soon = look !== undefined && look < PATIENCE_MS;
     if (!wait || (!soon && !retries)) {
-      for (const { code, subject, target, message } of result.decision.plan.blocked) console.log(`${name}  held back: ${code}: ${subject}${target ? ` in ${targetKey(target)}` : ''}: ${message}`);
+      for (const { code, subject, target, message } of result.decision.plan.blocked)
+        console.log(`${name}  held back: ${code}: ${subject}${target ? ` in ${targetKey(target)}` : ''}: ${message}`);
       return result;
     }
-    await sleep(engine.clock, Math.min(look ?? Number.POSITIVE_INFINITY, retries ? Math.min(RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS) : PATIENCE_MS), stop);
+    await sleep(
+      engine.clock,
+      Math.min(
+        look ?? Number.POSITIVE_INFINITY,
+        retries ? Math.min(RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS) : PATIENCE_MS,
+      ),
+      stop,
+    );
   }
 }

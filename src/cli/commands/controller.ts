@@ -31,11 +31,26 @@ export function controllerCommand(): Command {
     .description('reconcile every AmiPolicy of a cluster, until stopped')
     .option('--kubeconfig <path>', 'default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod')
     .option('--read-only', 'observe and plan everywhere, change nothing in AWS')
-    .addOption(new Option('--allow-delete <yes>', 'false: no image and no snapshot is deleted, whatever policies say').choices(['true', 'false']).default('true').argParser((value) => value !== 'false'))
-    .option('--resync <duration>', 'how often everything is looked at again, for example 90s, 5m or 1h', duration, duration('5m'))
+    .addOption(
+      new Option('--allow-delete <yes>', 'false: no image and no snapshot is deleted, whatever policies say')
+        .choices(['true', 'false'])
+        .default('true')
+        .argParser((value) => value !== 'false'),
+    )
+    .option(
+      '--resync <duration>',
+      'how often everything is looked at again, for example 90s, 5m or 1h',
+      duration,
+      duration('5m'),
+    )
     .option('--metrics-address <host:port>', 'serve /metrics, /livez and /readyz there')
-    .option('--cluster-id <id>', 'who this cluster is, in the tags of its copies; default: the UID of the namespace kube-system')
-    .addOption(new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .option(
+      '--cluster-id <id>',
+      'who this cluster is, in the tags of its copies; default: the UID of the namespace kube-system',
+    )
+    .addOption(
+      new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error']).default('info'),
+    )
     .action(run);
 }
 
@@ -44,9 +59,19 @@ async function run(options: Options): Promise<void> {
   const stop = stopSignal();
   const metrics = new Metrics();
   let ready = false;
-  const engine = awsEngine({ clock: systemClock, allowDelete: options.allowDelete, onCall: (call) => metrics.call(call) });
-  const transport = kubeTransport(loadKubeConfig(options.kubeconfig), { clock: systemClock, userAgent: `amifleet/${VERSION}` });
-  const probes = options.metricsAddress === undefined ? undefined : await serveProbes(options.metricsAddress, metrics.registry, () => ready);
+  const engine = awsEngine({
+    clock: systemClock,
+    allowDelete: options.allowDelete,
+    onCall: (call) => metrics.call(call),
+  });
+  const transport = kubeTransport(loadKubeConfig(options.kubeconfig), {
+    clock: systemClock,
+    userAgent: `amifleet/${VERSION}`,
+  });
+  const probes =
+    options.metricsAddress === undefined
+      ? undefined
+      : await serveProbes(options.metricsAddress, metrics.registry, () => ready);
   // A pass that hangs must not keep the process: what it had begun is found again by the next one.
   stop.addEventListener('abort', () => {
     log.info('stopping: calls in hand are finished, nothing new is started');
@@ -68,7 +93,11 @@ async function run(options: Options): Promise<void> {
         onResult: (key, { report }) => {
           const [namespace = '', name = ''] = key.split('/');
           const root = report.findings.find(({ type }) => type === 'Ready');
-          metrics.policy(namespace, name, { ready: root?.status === 'True', reason: root?.reason ?? 'Unknown', pending: report.status.pendingCopies ?? 0 });
+          metrics.policy(namespace, name, {
+            ready: root?.status === 'True',
+            reason: root?.reason ?? 'Unknown',
+            pending: report.status.pendingCopies ?? 0,
+          });
         },
         onGone: (key) => {
           const [namespace = '', name = ''] = key.split('/');

@@ -10,8 +10,13 @@ export function planCommand(): Command {
   return new Command('plan')
     .description('show what would be done for the policies of a file, and why; changes nothing')
     .requiredOption('-f, --file <path>', 'AmiPolicy and AwsAccount documents; - for standard input')
-    .addOption(new Option('-o, --output <format>', 'table, or json for programs').choices(['table', 'json']).default('table'))
-    .addHelpText('after', '\nExit codes: 0 nothing to do, 2 there are changes, 1 error.\nAWS by the usual environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …')
+    .addOption(
+      new Option('-o, --output <format>', 'table, or json for programs').choices(['table', 'json']).default('table'),
+    )
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing to do, 2 there are changes, 1 error.\nAWS by the usual environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …',
+    )
     .action(async (options: { file: string; output: 'table' | 'json' }) => {
       const policies = filePolicies(readPolicyFile(options.file));
       const engine = awsEngine({ clock: systemClock, allowDelete: true });

@@ -14,7 +14,11 @@ const SMALL_WORLD = {
   accounts: {
     '111122223333': {
       'us-east-1': {
-        images: [3, 2, 1].map((age, index) => ({ name: `web-base-${index + 1}`, ageDays: age * 10, tags: { app: 'web-base', release: 'stable' } })),
+        images: [3, 2, 1].map((age, index) => ({
+          name: `web-base-${index + 1}`,
+          ageDays: age * 10,
+          tags: { app: 'web-base', release: 'stable' },
+        })),
       },
     },
     '222233334444': {},
@@ -39,10 +43,15 @@ export function simulatorCommand(): Command {
     .action(async (options: { port: number; host: string; seed?: string; speed: number }) => {
       const clock = adjustableClock(systemClock, options.speed);
       const seed = parseSeed(options.seed === undefined ? SMALL_WORLD : parse(readFileSync(options.seed, 'utf8')));
-      const served = await serveSimulator(createSimulator({ seed, clock }), clock, { host: options.host, port: options.port });
+      const served = await serveSimulator(createSimulator({ seed, clock }), clock, {
+        host: options.host,
+        port: options.port,
+      });
       const first = Object.keys(seed.accounts)[0] ?? '';
       console.log(`Simulated AWS at ${served.url}`);
-      console.log(`  AWS_ENDPOINT_URL=${served.url} AWS_ACCESS_KEY_ID=AKIASIM${first} AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1 aws ec2 describe-images --owners self`);
+      console.log(
+        `  AWS_ENDPOINT_URL=${served.url} AWS_ACCESS_KEY_ID=AKIASIM${first} AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1 aws ec2 describe-images --owners self`,
+      );
       console.log('  control calls: /_sim/seed, /_sim/clock, /_sim/calls, /_sim/world, /_sim/faults. Ctrl-C ends it.');
       const stop = stopSignal();
       await new Promise<void>((resolve) => {

@@ -10,7 +10,10 @@ export interface CallCount {
 
 /** Counts calls, those that were refused included. */
 export class CallLog {
-  readonly #counts = new Map<string, { action: string; account: string; region: string; count: number; throttled: number; failed: number }>();
+  readonly #counts = new Map<
+    string,
+    { action: string; account: string; region: string; count: number; throttled: number; failed: number }
+  >();
 
   note(action: string, account: string, region: string, outcome: 'ok' | 'throttled' | 'failed'): void {
     const key = `${action} ${account} ${region}`;

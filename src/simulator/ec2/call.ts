@@ -27,4 +27,5 @@ export interface Operation {
 export const DONE: Answer = { return: true };
 
 export const iso = (time: number): string => new Date(time).toISOString();
-export const tagSet = (tags: Readonly<Record<string, string>>): Xml => Object.entries(tags).map(([key, value]) => ({ key, value }));
+export const tagSet = (tags: Readonly<Record<string, string>>): Xml =>
+  Object.entries(tags).map(([key, value]) => ({ key, value }));

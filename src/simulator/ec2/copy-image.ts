@@ -11,7 +11,18 @@ const MAX_COPIES = 300;
 const NAME = /^[A-Za-z0-9()[\] ./\-'@_]{3,128}$/;
 
 export const copyImage: Operation = {
-  parameters: ['SourceImageId', 'SourceRegion', 'Name', 'Description', 'ClientToken', 'Encrypted', 'KmsKeyId', 'CopyImageTags', 'TagSpecification', 'DryRun'],
+  parameters: [
+    'SourceImageId',
+    'SourceRegion',
+    'Name',
+    'Description',
+    'ClientToken',
+    'Encrypted',
+    'KmsKeyId',
+    'CopyImageTags',
+    'TagSpecification',
+    'DryRun',
+  ],
   mutates: true,
   run(call) {
     const { query, place } = call;
@@ -24,12 +35,23 @@ export const copyImage: Operation = {
     if (known) {
       // Also when that copy has failed or was deregistered since: the token stands for its id.
       if (known.fingerprint === fingerprint) return { imageId: known.imageId };
-      throw new Refusal('IdempotentParameterMismatch', 'The client token you have provided is associated with a resource that has different parameters.');
+      throw new Refusal(
+        'IdempotentParameterMismatch',
+        'The client token you have provided is associated with a resource that has different parameters.',
+      );
     }
     const source = readable(call);
     const name = query.required('Name');
-    if (!NAME.test(name)) throw new Refusal('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long, and may contain letters, numbers, \'(\', \')\', \'.\', \'-\', \'/\' and \'_\'');
-    if (place.copies.size >= MAX_COPIES) throw new Refusal('ResourceLimitExceeded', `You have reached your quota of ${MAX_COPIES} for the number of concurrent AMI copies to this Region.`);
+    if (!NAME.test(name))
+      throw new Refusal(
+        'InvalidAMIName.Malformed',
+        "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'",
+      );
+    if (place.copies.size >= MAX_COPIES)
+      throw new Refusal(
+        'ResourceLimitExceeded',
+        `You have reached your quota of ${MAX_COPIES} for the number of concurrent AMI copies to this Region.`,
+      );
     const image = begin(call, source, name);
     if (token !== undefined) place.tokens.set(token, { fingerprint, imageId: image.id });
 
@@ -47,9 +69,15 @@ function readable({ query, world, place }: Call): SimImage {
     throw new Refusal('InvalidRequest', 'The storage for the ami is not available in the source region.');
   }
   if (source.account === place.account) return source;
-  if (source.productCodes.length > 0) throw new Refusal('InvalidRequest', 'Images from AWS Marketplace cannot be copied to another AWS account');
+  if (source.productCodes.length > 0)
+    throw new Refusal('InvalidRequest', 'Images from AWS Marketplace cannot be copied to another AWS account');
   const snapshots = source.volumes.map(({ snapshotId }) => world.findSnapshot(snapshotId, region));
-  if (snapshots.some((snapshot) => !snapshot || !(snapshot.permissions.includes(place.account) || snapshot.permissions.includes('all')))) {
+  if (
+    snapshots.some(
+      (snapshot) =>
+        !snapshot || !(snapshot.permissions.includes(place.account) || snapshot.permissions.includes('all')),
+    )
+  ) {
     throw new Refusal('InvalidRequest', 'You do not have permission to access the storage of this ami');
   }
   return source;
@@ -60,7 +88,11 @@ function begin(call: Call, source: SimImage, name: string): SimImage {
   const tags = tagSpecifications(query, ['image', 'snapshot']);
   const own = source.account === place.account;
   const travelling = query.flag('CopyImageTags')
-    ? Object.fromEntries(Object.entries(source.tags).filter(([key]) => !key.startsWith('aws:') && (own || key.startsWith('ec2:SharedTag/'))))
+    ? Object.fromEntries(
+        Object.entries(source.tags).filter(
+          ([key]) => !key.startsWith('aws:') && (own || key.startsWith('ec2:SharedTag/')),
+        ),
+      )
     : {};
   const encryption = encryptionOf(call, source);
   const now = world.now();
@@ -104,7 +136,11 @@ function begin(call: Call, source: SimImage, name: string): SimImage {
     productCodes: source.productCodes,
   };
   world.putImage(image);
-  place.copies.set(id, { imageId: id, endsAt, ...(encryption.failure !== undefined && { failure: encryption.failure }) });
+  place.copies.set(id, {
+    imageId: id,
+    endsAt,
+    ...(encryption.failure !== undefined && { failure: encryption.failure }),
+  });
   return image;
 }
 
@@ -120,9 +156,13 @@ function encryptionOf({ query, place }: Call, source: SimImage): Encryption {
   const asked = query.get('Encrypted');
   const key = query.get('KmsKeyId');
   if (asked === 'false' && sourceEncrypted) {
-    throw new Refusal('InvalidRequest', `Snapshot ${source.volumes[0]?.snapshotId} is encrypted. Creating an unencrypted copy from an encrypted snapshot is not supported.`);
+    throw new Refusal(
+      'InvalidRequest',
+      `Snapshot ${source.volumes[0]?.snapshotId} is encrypted. Creating an unencrypted copy from an encrypted snapshot is not supported.`,
+    );
   }
-  if (key !== undefined && asked !== 'true') throw new Refusal('InvalidParameterCombination', 'KmsKeyId requires Encrypted to be true');
+  if (key !== undefined && asked !== 'true')
+    throw new Refusal('InvalidParameterCombination', 'KmsKeyId requires Encrypted to be true');
   if (key !== undefined) {
     const arn = keyArn(place, key);
     return arn === undefined
@@ -140,20 +180,38 @@ const managedKey = (place: Place): string => `arn:aws:kms:${place.region}:${plac
 
 /** RegisterImage from snapshots: how a new release appears without a builder. */
 export const registerImage: Operation = {
-  parameters: ['Name', 'Description', 'Architecture', 'RootDeviceName', 'BlockDeviceMapping', 'VirtualizationType', 'EnaSupport', 'TagSpecification', 'DryRun'],
+  parameters: [
+    'Name',
+    'Description',
+    'Architecture',
+    'RootDeviceName',
+    'BlockDeviceMapping',
+    'VirtualizationType',
+    'EnaSupport',
+    'TagSpecification',
+    'DryRun',
+  ],
   mutates: true,
   run(call) {
     const { query, place, world } = call;
     const name = query.required('Name');
-    if (!NAME.test(name)) throw new Refusal('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long');
+    if (!NAME.test(name))
+      throw new Refusal('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long');
     const taken = [...place.images.values()].find((image) => image.name === name && image.state !== 'deregistered');
     if (taken) throw new Refusal('InvalidAMIName.Duplicate', `AMI name ${name} is already in use by AMI ${taken.id}`);
     const volumes = query.structures('BlockDeviceMapping').map((mapping) => {
       const snapshotId = mapping.structure('Ebs').required('SnapshotId');
       const snapshot = place.snapshots.get(snapshotId);
-      if (!snapshot || snapshot.deleted) throw new Refusal('InvalidSnapshot.NotFound', `The snapshot '${snapshotId}' does not exist.`);
+      if (!snapshot || snapshot.deleted)
+        throw new Refusal('InvalidSnapshot.NotFound', `The snapshot '${snapshotId}' does not exist.`);
       const { sizeGiB, encrypted, kmsKeyId } = snapshot;
-      return { device: mapping.get('DeviceName') ?? '/dev/xvda', snapshotId, sizeGiB, encrypted, ...(kmsKeyId !== undefined && { kmsKeyId }) };
+      return {
+        device: mapping.get('DeviceName') ?? '/dev/xvda',
+        snapshotId,
+        sizeGiB,
+        encrypted,
+        ...(kmsKeyId !== undefined && { kmsKeyId }),
+      };
     });
     if (volumes.length === 0) throw new Refusal('MissingParameter', 'The request must contain a root device');
     const id = world.id('ami');
@@ -175,4 +233,3 @@ export const registerImage: Operation = {
     return { imageId: id };
   },
 };
-

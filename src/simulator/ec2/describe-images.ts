@@ -13,13 +13,26 @@ export function mayLaunch(image: SimImage, account: string): boolean {
 }
 
 export const describeImages: Operation = {
-  parameters: ['ImageId', 'Owner', 'ExecutableBy', 'Filter', 'IncludeDeprecated', 'IncludeDisabled', 'MaxResults', 'NextToken', 'DryRun'],
+  parameters: [
+    'ImageId',
+    'Owner',
+    'ExecutableBy',
+    'Filter',
+    'IncludeDeprecated',
+    'IncludeDisabled',
+    'MaxResults',
+    'NextToken',
+    'DryRun',
+  ],
   mutates: false,
   run(call) {
     const { query } = call;
     const ids = query.list('ImageId');
     if (ids.length > 0 && query.get('MaxResults') !== undefined) {
-      throw new Refusal('InvalidParameterCombination', 'The parameter imageIds cannot be used with the parameter maxResults');
+      throw new Refusal(
+        'InvalidParameterCombination',
+        'The parameter imageIds cannot be used with the parameter maxResults',
+      );
     }
     if (ids.length > 0) return { imagesSet: byId(call, ids).map((image) => imageXml(call, image)) };
     const { ids: page, nextToken } = call.paging.page('DescribeImages', query, () => matching(call), [5, 1000]);
@@ -44,9 +57,11 @@ function byId(call: Call, ids: readonly string[]): SimImage[] {
   const missing: string[] = [];
   const found: SimImage[] = [];
   for (const id of ids) {
-    if (!/^ami-[0-9a-f]+$/.test(id)) throw new Refusal('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
+    if (!/^ami-[0-9a-f]+$/.test(id))
+      throw new Refusal('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
     const image = visible(call, id);
-    if (!image || (image.deregisteredAt !== undefined && call.world.now() - image.deregisteredAt > FORGOTTEN_AFTER_MS)) missing.push(id);
+    if (!image || (image.deregisteredAt !== undefined && call.world.now() - image.deregisteredAt > FORGOTTEN_AFTER_MS))
+      missing.push(id);
     else if (!isGone(call, image)) found.push(image);
   }
   if (missing.length > 0) throw imageNotFound(missing);
@@ -117,7 +132,9 @@ function attribute(image: SimImage | undefined, name: string): readonly string[]
 
 function imageXml(call: Call, image: SimImage): Xml {
   const own = image.account === call.place.account;
-  const tags = own ? image.tags : Object.fromEntries(Object.entries(image.tags).filter(([key]) => key.startsWith('ec2:SharedTag/')));
+  const tags = own
+    ? image.tags
+    : Object.fromEntries(Object.entries(image.tags).filter(([key]) => key.startsWith('ec2:SharedTag/')));
   return {
     imageId: image.id,
     imageLocation: `${image.account}/${image.name}`,
@@ -137,9 +154,11 @@ function imageXml(call: Call, image: SimImage): Xml {
     hypervisor: 'xen',
     enaSupport: true,
     tagSet: tagSet(tags),
-    stateReason: image.stateReason === undefined ? undefined : { code: 'Client.InternalError', message: image.stateReason },
+    stateReason:
+      image.stateReason === undefined ? undefined : { code: 'Client.InternalError', message: image.stateReason },
     deprecationTime: image.deprecationTime === undefined ? undefined : iso(image.deprecationTime),
-    lastLaunchedTime: own && image.lastLaunchedAt !== undefined ? iso(image.lastLaunchedAt).replace(/\.\d+Z$/, 'Z') : undefined,
+    lastLaunchedTime:
+      own && image.lastLaunchedAt !== undefined ? iso(image.lastLaunchedAt).replace(/\.\d+Z$/, 'Z') : undefined,
     deregistrationProtection: image.protection,
     sourceImageId: image.sourceImageId,
     sourceImageRegion: image.sourceRegion,
@@ -156,7 +175,8 @@ const mappingXml = ({ device, snapshotId, sizeGiB, encrypted }: SimImage['volume
 
 /** @throws Refusal when the image is not there, or is not the caller's */
 export function ownImage(call: Call, id: string): SimImage {
-  if (!/^ami-[0-9a-f]+$/.test(id)) throw new Refusal('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
+  if (!/^ami-[0-9a-f]+$/.test(id))
+    throw new Refusal('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
   const own = call.place.images.get(id);
   if (own) {
     // A new image is not known everywhere at once, for writers either.
@@ -166,7 +186,8 @@ export function ownImage(call: Call, id: string): SimImage {
     throw new Refusal('InvalidAMIID.Unavailable', `The image ID '${id}' is no longer available`);
   }
   const foreign = call.world.findImage(id, call.place.region);
-  if (foreign && mayLaunch(foreign, call.place.account)) throw new Refusal('AuthFailure', `Not authorized for image:${id}`, 401);
+  if (foreign && mayLaunch(foreign, call.place.account))
+    throw new Refusal('AuthFailure', `Not authorized for image:${id}`, 401);
   throw imageNotFound([id]);
 }
 

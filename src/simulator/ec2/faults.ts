@@ -11,8 +11,22 @@ const fault = z.strictObject({
   nth: z.number().int().min(1).default(1),
   times: z.number().int().min(1).default(1),
   kind: z.union([
-    z.enum(['throttle', 'http-500', 'reset-before', 'reset-after', 'timeout-before', 'timeout-after', 'partial', 'stale']),
-    z.string().regex(/^error-[A-Za-z.]+$/, 'must be one of throttle, error-<Code>, http-500, reset-before, reset-after, timeout-before, timeout-after, partial, stale'),
+    z.enum([
+      'throttle',
+      'http-500',
+      'reset-before',
+      'reset-after',
+      'timeout-before',
+      'timeout-after',
+      'partial',
+      'stale',
+    ]),
+    z
+      .string()
+      .regex(
+        /^error-[A-Za-z.]+$/,
+        'must be one of throttle, error-<Code>, http-500, reset-before, reset-after, timeout-before, timeout-after, partial, stale',
+      ),
   ]),
 });
 export type Fault = z.output<typeof fault>;
@@ -21,7 +35,9 @@ export type Fault = z.output<typeof fault>;
 export function parseFaults(document: unknown): Fault[] {
   const result = z.array(fault).safeParse(document);
   if (result.success) return result.data;
-  throw new Error(`the faults cannot be used: ${result.error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'document'}: ${message}`).join('; ')}`);
+  throw new Error(
+    `the faults cannot be used: ${result.error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'document'}: ${message}`).join('; ')}`,
+  );
 }
 
 /** Says which call is to go wrong, and how. */

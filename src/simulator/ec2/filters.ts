@@ -12,9 +12,15 @@ const MAX_VALUES = 200;
  * @throws Refusal for an unknown filter, or too many values
  */
 export function filterOf(query: Query): (attributes: Attributes) => boolean {
-  const filters = query.structures('Filter').map((filter) => ({ name: filter.required('Name'), values: filter.list('Value') }));
+  const filters = query
+    .structures('Filter')
+    .map((filter) => ({ name: filter.required('Name'), values: filter.list('Value') }));
   const count = filters.reduce((sum, { values }) => sum + values.length, 0);
-  if (count > MAX_VALUES) throw new Refusal('FilterLimitExceeded', `The maximum number of filter values specified on a single call is ${MAX_VALUES}`);
+  if (count > MAX_VALUES)
+    throw new Refusal(
+      'FilterLimitExceeded',
+      `The maximum number of filter values specified on a single call is ${MAX_VALUES}`,
+    );
   const compiled = filters.map(({ name, values }) => ({ name, patterns: values.map(patternOf) }));
   return (attributes) =>
     compiled.every(({ name, patterns }) => {

@@ -11,7 +11,10 @@ export const deregisterImage: Operation = {
   run(call) {
     const image = ownImage(call, call.query.required('ImageId'));
     if (image.protection !== 'disabled') {
-      throw new Refusal('OperationNotPermitted', `Image ${image.id} is protected against deregistration: its deregistration protection is ${image.protection}.`);
+      throw new Refusal(
+        'OperationNotPermitted',
+        `Image ${image.id} is protected against deregistration: its deregistration protection is ${image.protection}.`,
+      );
     }
     const now = call.world.now();
     if (call.place.binDays !== undefined && image.state !== 'pending' && image.state !== 'failed') {
@@ -27,7 +30,10 @@ export const deregisterImage: Operation = {
 
 function deleteWith(call: Call, snapshotId: string, imageId: string): string {
   const used = [...call.place.images.values()].some(
-    (other) => other.id !== imageId && other.state !== 'deregistered' && other.volumes.some((volume) => volume.snapshotId === snapshotId),
+    (other) =>
+      other.id !== imageId &&
+      other.state !== 'deregistered' &&
+      other.volumes.some((volume) => volume.snapshotId === snapshotId),
   );
   const snapshot = call.place.snapshots.get(snapshotId);
   if (used || !snapshot) return 'skipped';
@@ -67,8 +73,10 @@ export const enableImageDeprecation: Operation = {
     const image = ownImage(call, call.query.required('ImageId'));
     const at = Date.parse(call.query.required('DeprecateAt'));
     if (Number.isNaN(at)) throw new Refusal('InvalidParameterValue', 'DeprecateAt is not a timestamp');
-    if (at < call.world.now() - MINUTE_MS) throw new Refusal('InvalidParameterValue', 'The deprecation time must be in the future');
-    if (at > call.world.now() + TEN_YEARS_MS) throw new Refusal('InvalidParameterValue', 'The deprecation time is too far in the future');
+    if (at < call.world.now() - MINUTE_MS)
+      throw new Refusal('InvalidParameterValue', 'The deprecation time must be in the future');
+    if (at > call.world.now() + TEN_YEARS_MS)
+      throw new Refusal('InvalidParameterValue', 'The deprecation time is too far in the future');
     put(call, { ...image, deprecationTime: Math.round(at / MINUTE_MS) * MINUTE_MS });
     return DONE;
   },
@@ -108,7 +116,10 @@ export const disableProtection: Operation = {
 };
 
 function notNow(image: SimImage): Refusal {
-  return new Refusal('InvalidAMIID.Unavailable', `The AMI ID '${image.id}' is currently ${image.state} and may not be used for this operation`);
+  return new Refusal(
+    'InvalidAMIID.Unavailable',
+    `The AMI ID '${image.id}' is currently ${image.state} and may not be used for this operation`,
+  );
 }
 
 /** What may still be restored. */
@@ -117,12 +128,24 @@ export const listImagesInRecycleBin: Operation = {
   mutates: false,
   run(call) {
     const wanted = new Set(call.query.list('ImageId'));
-    const { ids, nextToken } = call.paging.page('ListImagesInRecycleBin', call.query, () => [...call.place.bin.keys()].filter((id) => wanted.size === 0 || wanted.has(id)), [1, 1000]);
+    const { ids, nextToken } = call.paging.page(
+      'ListImagesInRecycleBin',
+      call.query,
+      () => [...call.place.bin.keys()].filter((id) => wanted.size === 0 || wanted.has(id)),
+      [1, 1000],
+    );
     const entries = ids.flatMap((id) => {
       const entry = call.place.bin.get(id);
       if (!entry) return [];
       const exit = entry.enteredAt + (call.place.binDays ?? 0) * 86_400_000;
-      return [{ imageId: id, name: entry.image.name, recycleBinEnterTime: new Date(entry.enteredAt).toISOString(), recycleBinExitTime: new Date(exit).toISOString() }];
+      return [
+        {
+          imageId: id,
+          name: entry.image.name,
+          recycleBinEnterTime: new Date(entry.enteredAt).toISOString(),
+          recycleBinExitTime: new Date(exit).toISOString(),
+        },
+      ];
     });
     return { imageSet: entries, nextToken };
   },

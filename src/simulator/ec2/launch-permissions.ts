@@ -20,7 +20,10 @@ export const describeImageAttribute: Operation = {
       case 'description':
         return { imageId: id, description: { value: image.description } };
       case 'productCodes':
-        return { imageId: id, productCodes: image.productCodes.map((code) => ({ productCode: code, type: 'marketplace' })) };
+        return {
+          imageId: id,
+          productCodes: image.productCodes.map((code) => ({ productCode: code, type: 'marketplace' })),
+        };
       case 'deregistrationProtection':
         return { imageId: id, deregistrationProtection: { value: image.protection } };
       default:
@@ -39,7 +42,18 @@ function permissionXml(permissions: Permissions): { readonly [name: string]: str
 }
 
 export const modifyImageAttribute: Operation = {
-  parameters: ['ImageId', 'Attribute', 'OperationType', 'UserId', 'UserGroup', 'OrganizationArn', 'OrganizationalUnitArn', 'LaunchPermission', 'Description', 'DryRun'],
+  parameters: [
+    'ImageId',
+    'Attribute',
+    'OperationType',
+    'UserId',
+    'UserGroup',
+    'OrganizationArn',
+    'OrganizationalUnitArn',
+    'LaunchPermission',
+    'Description',
+    'DryRun',
+  ],
   mutates: true,
   run(call) {
     const { query, world } = call;
@@ -60,7 +74,8 @@ export const modifyImageAttribute: Operation = {
 function changesOf(query: Query): { readonly add: Permissions; readonly remove: Permissions } {
   const operation = query.get('OperationType');
   if (operation !== undefined) {
-    if (operation !== 'add' && operation !== 'remove') throw new Refusal('InvalidParameterValue', `Invalid value '${operation}' for OperationType`);
+    if (operation !== 'add' && operation !== 'remove')
+      throw new Refusal('InvalidParameterValue', `Invalid value '${operation}' for OperationType`);
     const flat: Permissions = {
       accounts: query.list('UserId'),
       organizations: query.list('OrganizationArn'),
@@ -71,39 +86,73 @@ function changesOf(query: Query): { readonly add: Permissions; readonly remove: 
   }
   const structure = query.structure('LaunchPermission');
   const changes = { add: entries(structure, 'Add'), remove: entries(structure, 'Remove') };
-  if (isNobody(changes.add) && isNobody(changes.remove)) throw new Refusal('MissingParameter', 'The request must contain an attribute to modify');
+  if (isNobody(changes.add) && isNobody(changes.remove))
+    throw new Refusal('MissingParameter', 'The request must contain an attribute to modify');
   return changes;
 }
 
 const isNobody = (permissions: Permissions): boolean =>
-  permissions.accounts.length + permissions.organizations.length + permissions.organizationalUnits.length === 0 && !permissions.public;
+  permissions.accounts.length + permissions.organizations.length + permissions.organizationalUnits.length === 0 &&
+  !permissions.public;
 
 function entries(query: Query, name: string): Permissions {
   const items = query.structures(name);
   const all = (field: string): string[] => items.flatMap((item) => item.get(field) ?? []);
-  return { accounts: all('UserId'), organizations: all('OrganizationArn'), organizationalUnits: all('OrganizationalUnitArn'), public: all('Group').includes('all') };
+  return {
+    accounts: all('UserId'),
+    organizations: all('OrganizationArn'),
+    organizationalUnits: all('OrganizationalUnitArn'),
+    public: all('Group').includes('all'),
+  };
 }
 
 function check(call: Call, image: SimImage, add: Permissions): void {
   if (image.state !== 'available') {
-    throw new Refusal('InvalidAMIID.Unavailable', `The AMI ID '${image.id}' is currently ${image.state} and may not be used for this operation`);
+    throw new Refusal(
+      'InvalidAMIID.Unavailable',
+      `The AMI ID '${image.id}' is currently ${image.state} and may not be used for this operation`,
+    );
   }
   for (const account of add.accounts) {
-    if (!/^\d{12}$/.test(account)) throw new Refusal('InvalidAMIAttributeItemValue', `Invalid attribute item value "${account}" for userId item type.`);
+    if (!/^\d{12}$/.test(account))
+      throw new Refusal(
+        'InvalidAMIAttributeItemValue',
+        `Invalid attribute item value "${account}" for userId item type.`,
+      );
   }
-  for (const arn of [...add.organizations.filter((each) => !ORGANIZATION.test(each)), ...add.organizationalUnits.filter((each) => !UNIT.test(each))]) {
+  for (const arn of [
+    ...add.organizations.filter((each) => !ORGANIZATION.test(each)),
+    ...add.organizationalUnits.filter((each) => !UNIT.test(each)),
+  ]) {
     throw new Refusal('InvalidAMIAttributeItemValue', `Invalid attribute item value "${arn}".`);
   }
   if (isNobody(add)) return;
   if (image.volumes.some(({ encrypted, kmsKeyId }) => encrypted && kmsKeyId?.endsWith('key/aws-ebs') === true)) {
-    throw new Refusal('InvalidParameter', "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.");
+    throw new Refusal(
+      'InvalidParameter',
+      "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
+    );
   }
   if (add.public) {
-    throw new Refusal('OperationNotPermitted', "You can't publicly share this image because block public access for AMIs is enabled for this account. To publicly share the image, you must call the DisableImageBlockPublicAccess API.");
+    throw new Refusal(
+      'OperationNotPermitted',
+      "You can't publicly share this image because block public access for AMIs is enabled for this account. To publicly share the image, you must call the DisableImageBlockPublicAccess API.",
+    );
   }
   const { permissions } = image;
-  const count = new Set([...permissions.accounts, ...permissions.organizations, ...permissions.organizationalUnits, ...add.accounts, ...add.organizations, ...add.organizationalUnits]).size;
-  if (count > MAX_ENTITIES) throw new Refusal('ResourceLimitExceeded', `You have reached your quota of ${MAX_ENTITIES} for the number of entities that this image is shared with.`);
+  const count = new Set([
+    ...permissions.accounts,
+    ...permissions.organizations,
+    ...permissions.organizationalUnits,
+    ...add.accounts,
+    ...add.organizations,
+    ...add.organizationalUnits,
+  ]).size;
+  if (count > MAX_ENTITIES)
+    throw new Refusal(
+      'ResourceLimitExceeded',
+      `You have reached your quota of ${MAX_ENTITIES} for the number of entities that this image is shared with.`,
+    );
   void call;
 }
 
@@ -123,7 +172,8 @@ export const resetImageAttribute: Operation = {
   mutates: true,
   run(call) {
     const image = ownImage(call, call.query.required('ImageId'));
-    if (call.query.required('Attribute') !== 'launchPermission') throw new Refusal('InvalidParameterValue', 'Only launchPermission can be reset');
+    if (call.query.required('Attribute') !== 'launchPermission')
+      throw new Refusal('InvalidParameterValue', 'Only launchPermission can be reset');
     call.world.putImage({ ...image, permissions: NOBODY });
     return DONE;
   },

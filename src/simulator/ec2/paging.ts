@@ -16,7 +16,12 @@ export class Paging {
    * @param ids everything that matches, for a first page
    * @returns the ids of this page, and the token of the next
    */
-  page(action: string, query: Query, ids: () => readonly string[], bounds: readonly [low: number, high: number]): { readonly ids: readonly string[]; readonly nextToken: string | undefined } {
+  page(
+    action: string,
+    query: Query,
+    ids: () => readonly string[],
+    bounds: readonly [low: number, high: number],
+  ): { readonly ids: readonly string[]; readonly nextToken: string | undefined } {
     const size = this.#size(query, bounds);
     const fingerprint = `${action} ${query.fingerprint(['NextToken'])}`;
     const token = query.get('NextToken');
@@ -24,7 +29,8 @@ export class Paging {
     if (token === undefined) rest = this.#shuffled(ids());
     else {
       const known = this.#tokens.get(token);
-      if (known?.fingerprint !== fingerprint) throw new Refusal('InvalidNextToken', 'The provided pagination token is not valid.');
+      if (known?.fingerprint !== fingerprint)
+        throw new Refusal('InvalidNextToken', 'The provided pagination token is not valid.');
       rest = known.rest;
     }
     if (size === undefined) return { ids: rest, nextToken: undefined };
@@ -43,7 +49,10 @@ export class Paging {
     if (text === undefined) return undefined;
     const size = Number(text);
     if (!Number.isInteger(size) || size < low) {
-      throw new Refusal('InvalidParameterValue', `Value ( ${text} ) for parameter maxResults is invalid. Expecting a value greater than ${low}.`);
+      throw new Refusal(
+        'InvalidParameterValue',
+        `Value ( ${text} ) for parameter maxResults is invalid. Expecting a value greater than ${low}.`,
+      );
     }
     return Math.min(size, high);
   }

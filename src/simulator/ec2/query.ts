@@ -58,7 +58,9 @@ export class Query {
 
   /** What makes two requests the same: every parameter, in order, but for those named. */
   fingerprint(except: readonly string[]): string {
-    const entries = [...this.#values].filter(([key]) => !except.includes(key)).toSorted(([left], [right]) => (left < right ? -1 : 1));
+    const entries = [...this.#values]
+      .filter(([key]) => !except.includes(key))
+      .toSorted(([left], [right]) => (left < right ? -1 : 1));
     return JSON.stringify(entries);
   }
 
@@ -96,9 +98,12 @@ export function tagsOf(query: Query): Record<string, string> {
   const tags: Record<string, string> = {};
   for (const tag of query.structures('Tag')) tags[tag.get('Key') ?? ''] = tag.get('Value') ?? '';
   for (const [key, value] of Object.entries(tags)) {
-    if (key === '' || key.length > 128) throw new Refusal('InvalidParameterValue', 'Tag keys must be 1 to 128 characters long');
-    if (value.length > 256) throw new Refusal('InvalidParameterValue', `Tag value exceeds the maximum length of 256 characters: ${key}`);
-    if (key.startsWith('aws:')) throw new Refusal('InvalidParameterValue', 'Tag keys starting with \'aws:\' are reserved for internal use');
+    if (key === '' || key.length > 128)
+      throw new Refusal('InvalidParameterValue', 'Tag keys must be 1 to 128 characters long');
+    if (value.length > 256)
+      throw new Refusal('InvalidParameterValue', `Tag value exceeds the maximum length of 256 characters: ${key}`);
+    if (key.startsWith('aws:'))
+      throw new Refusal('InvalidParameterValue', "Tag keys starting with 'aws:' are reserved for internal use");
   }
   return tags;
 }

@@ -4,7 +4,10 @@ const accountId = z.string().regex(/^\d{12}$/, 'must be a 12-digit account id, i
 const days = z.number().min(0);
 
 const image = z.strictObject({
-  id: z.string().regex(/^ami-[0-9a-f]{8,17}$/).optional(),
+  id: z
+    .string()
+    .regex(/^ami-[0-9a-f]{8,17}$/)
+    .optional(),
   name: z.string().min(1).max(128),
   description: z.string().optional(),
   ageDays: days.default(1),
@@ -30,9 +33,13 @@ const image = z.strictObject({
 const region = z.strictObject({
   defaultEncryption: z.strictObject({ enabled: z.boolean(), kmsKeyId: z.string().optional() }).optional(),
   images: z.array(image).default([]),
-  instances: z.array(z.strictObject({ image: z.string(), tags: z.record(z.string(), z.string()).default({}) })).default([]),
+  instances: z
+    .array(z.strictObject({ image: z.string(), tags: z.record(z.string(), z.string()).default({}) }))
+    .default([]),
   launchTemplates: z.array(z.strictObject({ name: z.string(), image: z.string() })).default([]),
-  keys: z.array(z.strictObject({ alias: z.string().regex(/^alias\//), grantsTo: z.array(accountId).default([]) })).default([]),
+  keys: z
+    .array(z.strictObject({ alias: z.string().regex(/^alias\//), grantsTo: z.array(accountId).default([]) }))
+    .default([]),
   recycleBin: z.strictObject({ retentionDays: z.number().int().min(1).max(365) }).optional(),
 });
 
@@ -50,7 +57,9 @@ const account = z
       }
       const result = region.safeParse(value ?? {});
       if (result.success) parsed[name] = result.data;
-      else for (const issue of result.error.issues) context.addIssue({ code: 'custom', path: path(issue), message: issue.message });
+      else
+        for (const issue of result.error.issues)
+          context.addIssue({ code: 'custom', path: path(issue), message: issue.message });
     }
     return { disabledRegions, regions: parsed };
   });
@@ -60,9 +69,18 @@ const seed = z.strictObject({
   copySeconds: z.tuple([z.number().min(0), z.number().min(0)]).default([20, 90]),
   /** How long a write may stay unseen: EC2 is eventually consistent. */
   consistencySeconds: z.tuple([z.number().min(0), z.number().min(0)]).default([0, 4]),
-  accounts: z.record(accountId, account.nullable().transform((value) => value ?? { disabledRegions: [], regions: {} })),
+  accounts: z.record(
+    accountId,
+    account.nullable().transform((value) => value ?? { disabledRegions: [], regions: {} }),
+  ),
   roles: z
-    .array(z.strictObject({ arn: z.string().regex(/^arn:aws:iam::\d{12}:role\/.+$/), externalId: z.string().optional(), trusts: z.array(accountId).default([]) }))
+    .array(
+      z.strictObject({
+        arn: z.string().regex(/^arn:aws:iam::\d{12}:role\/.+$/),
+        externalId: z.string().optional(),
+        trusts: z.array(accountId).default([]),
+      }),
+    )
     .default([]),
 });
 
@@ -74,9 +92,12 @@ export type SeedImage = z.output<typeof image>;
 export function parseSeed(document: unknown): Seed {
   const result = seed.safeParse(document);
   if (!result.success) {
-    const places = result.error.issues.map(({ path, message }) => `${path.map(String).join('.') || 'document'}: ${message}`);
+    const places = result.error.issues.map(
+      ({ path, message }) => `${path.map(String).join('.') || 'document'}: ${message}`,
+    );
     throw new Error(`the seed cannot be used: ${places.join('; ')}`);
   }
-  if (Object.keys(result.data.accounts).length === 0) throw new Error('the seed cannot be used: accounts: it must name at least one');
+  if (Object.keys(result.data.accounts).length === 0)
+    throw new Error('the seed cannot be used: accounts: it must name at least one');
   return result.data;
 }

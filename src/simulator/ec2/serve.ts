@@ -35,7 +35,8 @@ export async function serveSimulator(
         return;
       }
       const headers: Record<string, string | undefined> = {};
-      for (const [name, value] of Object.entries(request.headers)) headers[name] = Array.isArray(value) ? value[0] : value;
+      for (const [name, value] of Object.entries(request.headers))
+        headers[name] = Array.isArray(value) ? value[0] : value;
       const answer = simulator.handle({ method: request.method ?? 'POST', url, headers, body });
       if (answer.instead === 'reset') request.socket.resetAndDestroy();
       else if (answer.instead === undefined) response.writeHead(answer.status, answer.headers).end(answer.body);
@@ -71,7 +72,8 @@ function control(simulator: Simulator, clock: AdjustableClock, method: string, u
         return ok({});
       case 'POST /_sim/clock': {
         const { advanceSeconds } = (parse(body) ?? {}) as { advanceSeconds?: unknown };
-        if (typeof advanceSeconds !== 'number' || !(advanceSeconds >= 0)) throw new Error('advanceSeconds: must be a number, 0 or more');
+        if (typeof advanceSeconds !== 'number' || !(advanceSeconds >= 0))
+          throw new Error('advanceSeconds: must be a number, 0 or more');
         clock.advance(advanceSeconds * 1000);
         return ok({ now: new Date(clock.now()).toISOString() });
       }
@@ -89,7 +91,12 @@ function control(simulator: Simulator, clock: AdjustableClock, method: string, u
         simulator.setFaults([]);
         return ok({});
       default:
-        return { status: 404, document: { error: `${method} ${url}: the control calls are POST seed, POST clock, GET and DELETE calls, GET world, POST and DELETE faults` } };
+        return {
+          status: 404,
+          document: {
+            error: `${method} ${url}: the control calls are POST seed, POST clock, GET and DELETE calls, GET world, POST and DELETE faults`,
+          },
+        };
     }
   } catch (error) {
     return { status: 400, document: { error: error instanceof Error ? error.message : String(error) } };

@@ -1,5 +1,5 @@
-import { between, type Random, seededRandom } from '../../ambient/random.ts';
 import type { Clock } from '../../ambient/clock.ts';
+import { between, type Random, seededRandom } from '../../ambient/random.ts';
 import { Refusal } from './refusal.ts';
 import { DEFAULT_REGIONS, OPT_IN_REGIONS } from './regions.ts';
 import type { Seed, SeedImage } from './seed.ts';
@@ -57,7 +57,11 @@ export class SimWorld {
     if (!place) {
       const seeded = this.seed.accounts[account]?.regions[region];
       const managed = `arn:aws:kms:${region}:${account}:key/aws-ebs`;
-      const keys = (seeded?.keys ?? []).map(({ alias, grantsTo }) => ({ alias, grantsTo, arn: `arn:aws:kms:${region}:${account}:key/${this.#hex(8)}-${this.#hex(12)}` }));
+      const keys = (seeded?.keys ?? []).map(({ alias, grantsTo }) => ({
+        alias,
+        grantsTo,
+        arn: `arn:aws:kms:${region}:${account}:key/${this.#hex(8)}-${this.#hex(12)}`,
+      }));
       const wanted = seeded?.defaultEncryption?.kmsKeyId;
       place = {
         account,
@@ -141,7 +145,8 @@ export class SimWorld {
   settle(): void {
     const now = this.now();
     for (const place of this.#places.values()) {
-      for (const copy of [...place.copies.values()]) if (copy.endsAt <= now) this.#endCopy(place, copy.imageId, copy.endsAt, copy.failure);
+      for (const copy of [...place.copies.values()])
+        if (copy.endsAt <= now) this.#endCopy(place, copy.imageId, copy.endsAt, copy.failure);
       for (const [id, { enteredAt }] of place.bin) {
         if (place.binDays !== undefined && now - enteredAt > place.binDays * DAY_MS) place.bin.delete(id);
       }
@@ -153,10 +158,14 @@ export class SimWorld {
     const image = place.images.get(imageId);
     for (const { snapshotId } of image?.volumes ?? []) {
       const snapshot = place.snapshots.get(snapshotId);
-      if (snapshot?.state === 'pending') this.putSnapshot({ ...snapshot, state: failure === undefined ? 'completed' : 'error' }, at);
+      if (snapshot?.state === 'pending')
+        this.putSnapshot({ ...snapshot, state: failure === undefined ? 'completed' : 'error' }, at);
     }
     if (image?.state !== 'pending') return;
-    this.putImage(failure === undefined ? { ...image, state: 'available' } : { ...image, state: 'failed', stateReason: failure }, at);
+    this.putImage(
+      failure === undefined ? { ...image, state: 'available' } : { ...image, state: 'failed', stateReason: failure },
+      at,
+    );
   }
 
   #populate(place: Place): void {
@@ -165,11 +174,14 @@ export class SimWorld {
     for (const image of seeded.images) this.#addImage(place, image);
     const idOf = (nameOrId: string): string => {
       const found = [...place.images.values()].find(({ id, name }) => id === nameOrId || name === nameOrId);
-      if (!found) throw new Error(`the seed cannot be used: ${place.account}.${place.region}: there is no image ${nameOrId}`);
+      if (!found)
+        throw new Error(`the seed cannot be used: ${place.account}.${place.region}: there is no image ${nameOrId}`);
       return found.id;
     };
-    for (const { image, tags } of seeded.instances) place.instances.push({ id: this.id('i'), imageId: idOf(image), tags });
-    for (const { name, image } of seeded.launchTemplates) place.templates.push({ id: this.id('lt'), name, imageId: idOf(image) });
+    for (const { image, tags } of seeded.instances)
+      place.instances.push({ id: this.id('i'), imageId: idOf(image), tags });
+    for (const { name, image } of seeded.launchTemplates)
+      place.templates.push({ id: this.id('lt'), name, imageId: idOf(image) });
   }
 
   #addImage(place: Place, given: SeedImage): void {
@@ -180,10 +192,28 @@ export class SimWorld {
       const id = this.id('snap');
       const encryption = { encrypted: given.encrypted, ...(given.encrypted && key !== undefined && { kmsKeyId: key }) };
       this.putSnapshot(
-        { id, account: place.account, region: place.region, state: 'completed', startedAt: createdAt, completesAt: createdAt, description: '', tags: {}, sizeGiB, permissions: [], deleted: false, ...encryption },
+        {
+          id,
+          account: place.account,
+          region: place.region,
+          state: 'completed',
+          startedAt: createdAt,
+          completesAt: createdAt,
+          description: '',
+          tags: {},
+          sizeGiB,
+          permissions: [],
+          deleted: false,
+          ...encryption,
+        },
         createdAt,
       );
-      return { device: index === 0 ? '/dev/xvda' : `/dev/sd${String.fromCharCode(97 + index)}`, snapshotId: id, sizeGiB, ...encryption };
+      return {
+        device: index === 0 ? '/dev/xvda' : `/dev/sd${String.fromCharCode(97 + index)}`,
+        snapshotId: id,
+        sizeGiB,
+        ...encryption,
+      };
     });
     this.putImage(
       {
@@ -219,12 +249,18 @@ function seen<T>(history: Shown<T>[] | undefined, at: number, now: number): T | 
 /** The ARN of a key given by alias, id or ARN; undefined when the place has no such key. */
 export function keyArn(place: Place, key: string): string | undefined {
   if (key === place.defaultKey) return key;
-  return place.keys.find(({ alias, arn }) => key === alias || key === arn || arn.endsWith(`/${key}`) || key.endsWith(`:${alias}`))?.arn;
+  return place.keys.find(
+    ({ alias, arn }) => key === alias || key === arn || arn.endsWith(`/${key}`) || key.endsWith(`:${alias}`),
+  )?.arn;
 }
 
 /** @throws Refusal TagLimitExceeded */
-export function withTags(tags: Readonly<Record<string, string>>, more: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function withTags(
+  tags: Readonly<Record<string, string>>,
+  more: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   const merged = { ...tags, ...more };
-  if (Object.keys(merged).length > 50) throw new Refusal('TagLimitExceeded', 'The maximum number of Tags allowed is 50');
+  if (Object.keys(merged).length > 50)
+    throw new Refusal('TagLimitExceeded', 'The maximum number of Tags allowed is 50');
   return merged;
 }

@@ -81,7 +81,11 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     handle(request) {
       requests++;
       const id = `00000000-0000-4000-8000-${String(requests).padStart(12, '0')}`;
-      const headers = { 'content-type': 'text/xml;charset=UTF-8', 'x-amzn-requestid': id, date: new Date(clock.now()).toUTCString() };
+      const headers = {
+        'content-type': 'text/xml;charset=UTF-8',
+        'x-amzn-requestid': id,
+        date: new Date(clock.now()).toUTCString(),
+      };
       const isSts = /\/sts\/aws4_request/.test(request.headers['authorization'] ?? '');
       const answer = (status: number, body: string): SimResponse => ({ status, headers, body });
       const refuse = ({ code, message, status }: Refusal): SimResponse =>
@@ -113,8 +117,15 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     },
   };
 
-  function route(request: SimRequest, isSts: boolean, id: string, answer: (status: number, body: string) => SimResponse): SimResponse {
-    const credential = /Credential=([^/\s]+)\/\d{8}\/([a-z0-9-]+)\/(ec2|sts)\/aws4_request/.exec(request.headers['authorization'] ?? '');
+  function route(
+    request: SimRequest,
+    isSts: boolean,
+    id: string,
+    answer: (status: number, body: string) => SimResponse,
+  ): SimResponse {
+    const credential = /Credential=([^/\s]+)\/\d{8}\/([a-z0-9-]+)\/(ec2|sts)\/aws4_request/.exec(
+      request.headers['authorization'] ?? '',
+    );
     if (!credential) throw new Refusal('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
     const [, accessKey = '', region = ''] = credential;
     state.world.settle();
@@ -128,10 +139,23 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     return ec2(action, query, caller, region, id, answer);
   }
 
-  function ec2(action: string, query: Query, caller: Identity, region: string, id: string, answer: (status: number, body: string) => SimResponse): SimResponse {
+  function ec2(
+    action: string,
+    query: Query,
+    caller: Identity,
+    region: string,
+    id: string,
+    answer: (status: number, body: string) => SimResponse,
+  ): SimResponse {
     const { world, buckets, paging } = state;
     const operation = OPERATIONS[action];
-    const event: CallEvent = { action, account: caller.account, region, parameters: query.entries(), mutates: operation?.mutates ?? false };
+    const event: CallEvent = {
+      action,
+      account: caller.account,
+      region,
+      parameters: query.entries(),
+      mutates: operation?.mutates ?? false,
+    };
     const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(action, caller.account, region, outcome);
     const fault = faults.next(action, caller.account, region);
     if (fault === 'reset-before' || fault === 'timeout-before') {
@@ -147,8 +171,15 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       if (fault?.startsWith('error-')) throw new Refusal(fault.slice(6), `Simulated ${fault.slice(6)}`, 400);
       if (!operation) throw new Refusal('InvalidAction', `The action ${action} is not valid for this web service.`);
       checkParameters(query, operation.parameters);
-      buckets.take(caller.account, region, action, world.now(), !hasFilter(query) && query.get('MaxResults') === undefined && /^Describe(Snapshots|Instances)$/.test(action));
-      if (query.flag('DryRun')) throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
+      buckets.take(
+        caller.account,
+        region,
+        action,
+        world.now(),
+        !hasFilter(query) && query.get('MaxResults') === undefined && /^Describe(Snapshots|Instances)$/.test(action),
+      );
+      if (query.flag('DryRun'))
+        throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
       const call: Call = { action, query, world, place: world.place(caller.account, region), paging };
       const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
       world.lookBackMs = fault === 'stale' && !operation.mutates ? STALE_MS : 0;
@@ -157,7 +188,8 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       note('ok');
       if (before) for (const listener of afterMutation) listener(event, before, viewOf(world));
       if (fault === 'partial') return answer(200, body.slice(0, Math.floor(body.length / 2)));
-      if (fault === 'reset-after' || fault === 'timeout-after') return { ...answer(200, body), instead: fault === 'reset-after' ? 'reset' : 'silence' };
+      if (fault === 'reset-after' || fault === 'timeout-after')
+        return { ...answer(200, body), instead: fault === 'reset-after' ? 'reset' : 'silence' };
       return answer(200, body);
     } catch (error) {
       world.lookBackMs = 0;

@@ -9,7 +9,8 @@ const IN_USE_AFTER_MS = 8000;
 
 /** @throws Refusal when there is none, or it is not the caller's */
 export function ownSnapshot(call: Call, id: string): SimSnapshot {
-  if (!/^snap-[0-9a-f]+$/.test(id)) throw new Refusal('InvalidSnapshotID.Malformed', `Invalid id: "${id}" (expecting "snap-...")`);
+  if (!/^snap-[0-9a-f]+$/.test(id))
+    throw new Refusal('InvalidSnapshotID.Malformed', `Invalid id: "${id}" (expecting "snap-...")`);
   const snapshot = call.place.snapshots.get(id);
   if (!snapshot || snapshot.deleted || !call.world.seenSnapshot(id)) throw snapshotNotFound(id);
   return snapshot;
@@ -22,10 +23,14 @@ export const describeSnapshots: Operation = {
     const { query } = call;
     const wanted = query.list('SnapshotId');
     if (wanted.length > 0 && query.get('MaxResults') !== undefined) {
-      throw new Refusal('InvalidParameterCombination', 'The parameter snapshotIds cannot be used with the parameter maxResults');
+      throw new Refusal(
+        'InvalidParameterCombination',
+        'The parameter snapshotIds cannot be used with the parameter maxResults',
+      );
     }
     for (const id of wanted) {
-      if (!/^snap-[0-9a-f]+$/.test(id)) throw new Refusal('InvalidSnapshotID.Malformed', `Invalid id: "${id}" (expecting "snap-...")`);
+      if (!/^snap-[0-9a-f]+$/.test(id))
+        throw new Refusal('InvalidSnapshotID.Malformed', `Invalid id: "${id}" (expecting "snap-...")`);
       const any = call.world.findSnapshot(id, call.place.region);
       if (!any || any.deleted) throw snapshotNotFound(id);
     }
@@ -37,7 +42,12 @@ export const describeSnapshots: Operation = {
   },
 };
 
-function matching(call: Call, wanted: ReadonlySet<string>, owners: readonly string[], matches: ReturnType<typeof filterOf>): string[] {
+function matching(
+  call: Call,
+  wanted: ReadonlySet<string>,
+  owners: readonly string[],
+  matches: ReturnType<typeof filterOf>,
+): string[] {
   const found: string[] = [];
   for (const place of call.world.places()) {
     if (place.region !== call.place.region) continue;
@@ -46,7 +56,8 @@ function matching(call: Call, wanted: ReadonlySet<string>, owners: readonly stri
       if (!snapshot || snapshot.deleted || (wanted.size > 0 && !wanted.has(id))) continue;
       const own = snapshot.account === call.place.account;
       if (!own && !snapshot.permissions.includes(call.place.account) && !snapshot.permissions.includes('all')) continue;
-      if (owners.length > 0 && !owners.some((owner) => owner === snapshot.account || (owner === 'self' && own))) continue;
+      if (owners.length > 0 && !owners.some((owner) => owner === snapshot.account || (owner === 'self' && own)))
+        continue;
       if (matches((name) => attribute(snapshot, name))) found.push(id);
     }
   }
@@ -106,9 +117,13 @@ export const describeSnapshotAttribute: Operation = {
   mutates: false,
   run(call) {
     const { id } = ownSnapshot(call, call.query.required('SnapshotId'));
-    if (call.query.required('Attribute') !== 'createVolumePermission') throw new Refusal('InvalidParameterValue', 'Only createVolumePermission can be described');
+    if (call.query.required('Attribute') !== 'createVolumePermission')
+      throw new Refusal('InvalidParameterValue', 'Only createVolumePermission can be described');
     const permissions = call.world.seenSnapshot(id)?.permissions ?? [];
-    return { snapshotId: id, createVolumePermission: permissions.map((entry) => (entry === 'all' ? { group: 'all' } : { userId: entry })) };
+    return {
+      snapshotId: id,
+      createVolumePermission: permissions.map((entry) => (entry === 'all' ? { group: 'all' } : { userId: entry })),
+    };
   },
 };
 
@@ -121,18 +136,30 @@ export const modifySnapshotAttribute: Operation = {
     const operation = query.get('OperationType');
     const flat = [...query.list('UserId'), ...query.list('UserGroup')];
     const structure = query.structure('CreateVolumePermission');
-    const entries = (name: string): string[] => structure.structures(name).flatMap((entry) => entry.get('UserId') ?? entry.get('Group') ?? []);
+    const entries = (name: string): string[] =>
+      structure.structures(name).flatMap((entry) => entry.get('UserId') ?? entry.get('Group') ?? []);
     const add = operation === 'add' ? flat : entries('Add');
     const remove = operation === 'remove' ? flat : entries('Remove');
-    if (add.length > 0 && remove.length > 0) throw new Refusal('InvalidParameterCombination', 'Permissions can be added or removed in one request, not both');
-    if (add.length + remove.length === 0) throw new Refusal('MissingParameter', 'The request must contain the parameter CreateVolumePermission');
-    if (add.length + remove.length > 500) throw new Refusal('InvalidParameterValue', 'At most 500 permissions can be changed in one request');
+    if (add.length > 0 && remove.length > 0)
+      throw new Refusal('InvalidParameterCombination', 'Permissions can be added or removed in one request, not both');
+    if (add.length + remove.length === 0)
+      throw new Refusal('MissingParameter', 'The request must contain the parameter CreateVolumePermission');
+    if (add.length + remove.length > 500)
+      throw new Refusal('InvalidParameterValue', 'At most 500 permissions can be changed in one request');
     for (const entry of add) {
-      if (!/^(\d{12}|all)$/.test(entry)) throw new Refusal('InvalidSnapshotAttributeItemValue', `Invalid user id: ${entry}`);
+      if (!/^(\d{12}|all)$/.test(entry))
+        throw new Refusal('InvalidSnapshotAttributeItemValue', `Invalid user id: ${entry}`);
     }
-    if (add.length > 0 && snapshot.kmsKeyId?.endsWith('key/aws-ebs') === true) throw new Refusal('OperationNotPermitted', 'Encrypted snapshots with EBS default key cannot be shared');
-    if (add.includes('all') && snapshot.encrypted) throw new Refusal('UnsupportedOperation', 'Encrypted snapshots can’t be shared publicly. Specify another snapshot.');
-    const permissions = [...new Set([...snapshot.permissions, ...add])].filter((entry) => !remove.includes(entry)).sort();
+    if (add.length > 0 && snapshot.kmsKeyId?.endsWith('key/aws-ebs') === true)
+      throw new Refusal('OperationNotPermitted', 'Encrypted snapshots with EBS default key cannot be shared');
+    if (add.includes('all') && snapshot.encrypted)
+      throw new Refusal(
+        'UnsupportedOperation',
+        'Encrypted snapshots can’t be shared publicly. Specify another snapshot.',
+      );
+    const permissions = [...new Set([...snapshot.permissions, ...add])]
+      .filter((entry) => !remove.includes(entry))
+      .sort();
     call.world.putSnapshot({ ...snapshot, permissions });
     return DONE;
   },
@@ -144,10 +171,12 @@ export const deleteSnapshot: Operation = {
   run(call) {
     const { place, world } = call;
     const snapshot = ownSnapshot(call, call.query.required('SnapshotId'));
-    const uses = (volumes: readonly { readonly snapshotId: string }[]): boolean => volumes.some((volume) => volume.snapshotId === snapshot.id);
+    const uses = (volumes: readonly { readonly snapshotId: string }[]): boolean =>
+      volumes.some((volume) => volume.snapshotId === snapshot.id);
     for (const image of place.images.values()) {
       const lingering = image.state !== 'deregistered' || world.now() - (image.deregisteredAt ?? 0) < IN_USE_AFTER_MS;
-      if (lingering && uses(image.volumes)) throw new Refusal('InvalidSnapshot.InUse', `The snapshot ${snapshot.id} is currently in use by ${image.id}`);
+      if (lingering && uses(image.volumes))
+        throw new Refusal('InvalidSnapshot.InUse', `The snapshot ${snapshot.id} is currently in use by ${image.id}`);
     }
     // An image in the Recycle Bin does not protect its snapshots: it can then never be restored.
     world.putSnapshot({ ...snapshot, deleted: true });

@@ -1,8 +1,8 @@
 import type { Clock } from '../../ambient/clock.ts';
+import type { Answer } from './call.ts';
 import type { Query } from './query.ts';
 import { Refusal } from './refusal.ts';
 import type { Seed } from './seed.ts';
-import type { Answer } from './call.ts';
 
 /** Who a request comes from. */
 export interface Identity {
@@ -36,7 +36,8 @@ export class Sts {
     if (!session || session.token !== sessionToken) {
       throw new Refusal('InvalidClientTokenId', 'The security token included in the request is invalid.', 403);
     }
-    if (session.expires <= this.#clock.now()) throw new Refusal('ExpiredToken', 'The security token included in the request is expired', 400);
+    if (session.expires <= this.#clock.now())
+      throw new Refusal('ExpiredToken', 'The security token included in the request is expired', 400);
     return session;
   }
 
@@ -49,17 +50,27 @@ export class Sts {
   #assumeRole(query: Query, caller: Identity): Answer {
     const arn = query.required('RoleArn');
     const name = query.required('RoleSessionName');
-    if (!/^[\w+=,.@-]{2,64}$/.test(name)) throw new Refusal('ValidationError', `Value '${name}' at 'roleSessionName' failed to satisfy constraint`);
+    if (!/^[\w+=,.@-]{2,64}$/.test(name))
+      throw new Refusal('ValidationError', `Value '${name}' at 'roleSessionName' failed to satisfy constraint`);
     const seconds = Number(query.get('DurationSeconds') ?? 3600);
     const chained = caller.arn.includes(':assumed-role/');
-    if (!(seconds >= 900 && seconds <= 43_200)) throw new Refusal('ValidationError', `Value '${seconds}' at 'durationSeconds' failed to satisfy constraint`);
-    if (chained && seconds > 3600) throw new Refusal('ValidationError', 'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining');
+    if (!(seconds >= 900 && seconds <= 43_200))
+      throw new Refusal('ValidationError', `Value '${seconds}' at 'durationSeconds' failed to satisfy constraint`);
+    if (chained && seconds > 3600)
+      throw new Refusal(
+        'ValidationError',
+        'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
+      );
     const role = this.#seed.roles.find((each) => each.arn === arn);
     const account = arn.split(':')[4] ?? '';
     const trusted = role && (role.trusts.length === 0 || role.trusts.includes(caller.account));
     const externalId = query.get('ExternalId');
     if (!role || !trusted || (role.externalId !== undefined && role.externalId !== externalId)) {
-      throw new Refusal('AccessDenied', `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`, 403);
+      throw new Refusal(
+        'AccessDenied',
+        `User: ${caller.arn} is not authorized to perform: sts:AssumeRole on resource: ${arn}`,
+        403,
+      );
     }
     const key = `${ROLE_KEY}${account}${String(this.#sessions.size + 1).padStart(4, '0')}`;
     const roleName = arn.slice(arn.lastIndexOf('/') + 1);
@@ -68,7 +79,12 @@ export class Sts {
     const assumed = `arn:aws:sts::${account}:assumed-role/${roleName}/${name}`;
     this.#sessions.set(key, { account, arn: assumed, token, expires });
     return {
-      Credentials: { AccessKeyId: key, SecretAccessKey: `secret-${key}`, SessionToken: token, Expiration: new Date(expires).toISOString() },
+      Credentials: {
+        AccessKeyId: key,
+        SecretAccessKey: `secret-${key}`,
+        SessionToken: token,
+        Expiration: new Date(expires).toISOString(),
+      },
       AssumedRoleUser: { AssumedRoleId: `AROASIMULATED:${name}`, Arn: assumed },
     };
   }

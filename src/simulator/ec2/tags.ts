@@ -13,7 +13,8 @@ export const createTags: Operation = {
   mutates: true,
   run(call) {
     const tags = tagsOf(call.query);
-    if (Object.keys(tags).length === 0) throw new Refusal('MissingParameter', 'The request must contain the parameter Tag');
+    if (Object.keys(tags).length === 0)
+      throw new Refusal('MissingParameter', 'The request must contain the parameter Tag');
     // All or nothing: every resource is looked at before the first is written.
     const writes = resources(call).map((id) => write(call, id, (before) => withTags(before, tags)));
     for (const carryOut of writes) carryOut();
@@ -27,7 +28,11 @@ export const deleteTags: Operation = {
   run(call) {
     const given = call.query.structures('Tag').map((tag) => ({ key: tag.get('Key') ?? '', value: tag.get('Value') }));
     const without = (before: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
-      Object.fromEntries(Object.entries(before).filter(([key, value]) => !given.some((tag) => tag.key === key && (tag.value === undefined || tag.value === value))));
+      Object.fromEntries(
+        Object.entries(before).filter(
+          ([key, value]) => !given.some((tag) => tag.key === key && (tag.value === undefined || tag.value === value)),
+        ),
+      );
     const writes = resources(call).map((id) => write(call, id, without));
     for (const carryOut of writes) carryOut();
     return DONE;
@@ -37,7 +42,8 @@ export const deleteTags: Operation = {
 function resources({ query }: Call): string[] {
   const ids = query.list('ResourceId');
   if (ids.length === 0) throw new Refusal('MissingParameter', 'The request must contain the parameter ResourceIdSet');
-  if (ids.length > MAX_RESOURCES) throw new Refusal('ResourceCountExceeded', `At most ${MAX_RESOURCES} resources can be tagged in one request`);
+  if (ids.length > MAX_RESOURCES)
+    throw new Refusal('ResourceCountExceeded', `At most ${MAX_RESOURCES} resources can be tagged in one request`);
   return ids;
 }
 
@@ -62,12 +68,21 @@ export const describeTags: Operation = {
   mutates: false,
   run(call) {
     const matches = filterOf(call.query);
-    const rows = new Map<string, { readonly resourceId: string; readonly resourceType: string; readonly key: string; readonly value: string }>();
+    const rows = new Map<
+      string,
+      { readonly resourceId: string; readonly resourceType: string; readonly key: string; readonly value: string }
+    >();
     const add = (resourceId: string, resourceType: string, tags: Readonly<Record<string, string>>): void => {
       for (const [key, value] of Object.entries(tags)) {
         const row = { resourceId, resourceType, key, value };
-        const known: Readonly<Record<string, string>> = { 'resource-id': resourceId, 'resource-type': resourceType, key, value };
-        if (matches((name) => (known[name] === undefined ? undefined : [known[name]]))) rows.set(`${resourceId} ${key}`, row);
+        const known: Readonly<Record<string, string>> = {
+          'resource-id': resourceId,
+          'resource-type': resourceType,
+          key,
+          value,
+        };
+        if (matches((name) => (known[name] === undefined ? undefined : [known[name]])))
+          rows.set(`${resourceId} ${key}`, row);
       }
     };
     for (const id of call.place.images.keys()) {

@@ -82,7 +82,11 @@ export interface Place {
   readonly copies: Map<string, PendingCopy>;
   /** What a ClientToken was used for. */
   readonly tokens: Map<string, { readonly fingerprint: string; readonly imageId: string }>;
-  readonly instances: { readonly id: string; readonly imageId: string; readonly tags: Readonly<Record<string, string>> }[];
+  readonly instances: {
+    readonly id: string;
+    readonly imageId: string;
+    readonly tags: Readonly<Record<string, string>>;
+  }[];
   readonly templates: { readonly id: string; readonly name: string; readonly imageId: string }[];
   readonly keys: SimKey[];
   /** Deregistered images that can still be restored, by id: since when. */
