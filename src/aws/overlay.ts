@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../ambient/clock.ts';
-import { type Image, type LaunchGrants, NO_GRANTS, type Snapshot, type Tags } from '../policy/model.ts';
+import type { Image, LaunchGrants, Snapshot, Tags } from '../policy/model.ts';
 import type { Attempt } from '../policy/token.ts';
 
 /** How long EC2 may show an old state after a write (ec2-facts 2.4). */
@@ -25,11 +24,9 @@ export class Overlay {
   readonly #gone = new Map<string, number>();
   /** By resource and key; undefined as a value: the tag was taken off. */
   readonly #tags = new Map<string, Map<string, Entry<string | undefined>>>();
-  readonly #launch = new Map<string, Entry<{ readonly add: LaunchGrants; readonly remove: LaunchGrants }>[]>();
-  readonly #volume = new Map<
-    string,
-    Entry<{ readonly add: readonly string[]; readonly remove: readonly string[] }>[]
-  >();
+  /** By image and by snapshot, then by grantee: whether it has the grant. The last write to a grantee is what counts. */
+  readonly #launch = new Map<string, Map<string, Entry<boolean>>>();
+  readonly #volume = new Map<string, Map<string, Entry<boolean>>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -65,13 +62,11 @@ export class Overlay {
   }
 
   launchChanged(imageId: string, add: LaunchGrants, remove: LaunchGrants): void {
-    const list = this.#launch.get(imageId) ?? [];
-    this.#launch.set(imageId, [...list, { value: { add, remove }, since: this.#clock.monotonic() }]);
+    this.#granted(this.#launch, imageId, granteesOf(add), granteesOf(remove));
   }
 
   volumeChanged(snapshotId: string, add: readonly string[], remove: readonly string[]): void {
-    const list = this.#volume.get(snapshotId) ?? [];
-    this.#volume.set(snapshotId, [...list, { value: { add, remove }, since: this.#clock.monotonic() }]);
+    this.#granted(this.#volume, snapshotId, add, remove);
   }
 
   /** The images of a listing as they are by now. */
@@ -97,29 +92,36 @@ export class Overlay {
 
   /** Launch permissions as they are by now. What a reading shows by itself is forgotten, so that drift shows again. */
   launchGrants(imageId: string, read: LaunchGrants): LaunchGrants {
-    let grants = read;
-    for (const { value } of this.#unsettled(this.#launch, imageId, ({ add, remove }) =>
-      isSame(changed(read, add, remove), changed(read, NO_GRANTS, NO_GRANTS)),
-    )) {
-      grants = changed(grants, value.add, value.remove);
-    }
-    return grants;
+    return this.#launch.has(imageId) ? grantsOf(this.#grantees(this.#launch, imageId, granteesOf(read))) : read;
   }
 
   volumeGrants(snapshotId: string, read: readonly string[]): readonly string[] {
-    let accounts = [...read];
-    const shown = ({ add, remove }: { add: readonly string[]; remove: readonly string[] }): boolean =>
-      add.every((account) => read.includes(account)) && !remove.some((account) => read.includes(account));
-    for (const { value } of this.#unsettled(this.#volume, snapshotId, shown))
-      accounts = merge(accounts, value.add, value.remove);
-    return accounts;
+    return this.#grantees(this.#volume, snapshotId, read);
   }
 
-  #unsettled<T>(map: Map<string, Entry<T>[]>, id: string, isShown: (value: T) => boolean): readonly Entry<T>[] {
-    const left = (map.get(id) ?? []).filter(({ value, since }) => !isShown(value) && !this.#isOld(since));
-    if (left.length > 0) map.set(id, left);
-    else map.delete(id);
-    return left;
+  #granted(
+    map: Map<string, Map<string, Entry<boolean>>>,
+    id: string,
+    add: readonly string[],
+    remove: readonly string[],
+  ): void {
+    const since = this.#clock.monotonic();
+    const entries = map.get(id) ?? new Map<string, Entry<boolean>>();
+    for (const grantee of add) entries.set(grantee, { value: true, since });
+    for (const grantee of remove) entries.set(grantee, { value: false, since });
+    map.set(id, entries);
+  }
+
+  #grantees(map: Map<string, Map<string, Entry<boolean>>>, id: string, read: readonly string[]): readonly string[] {
+    const grantees = new Set(read);
+    const entries = map.get(id);
+    for (const [grantee, { value, since }] of entries ?? []) {
+      if (grantees.has(grantee) === value || this.#isOld(since)) entries?.delete(grantee);
+      else if (value) grantees.add(grantee);
+      else grantees.delete(grantee);
+    }
+    if (entries?.size === 0) map.delete(id);
+    return [...grantees].sort();
   }
 
   #tagsOf(id: string, shown: Tags): Tags {
@@ -148,17 +150,26 @@ export class Overlay {
   }
 }
 
-function changed(grants: LaunchGrants, add: LaunchGrants, remove: LaunchGrants): LaunchGrants {
-  return {
-    accounts: merge(grants.accounts, add.accounts, remove.accounts),
-    organizations: merge(grants.organizations, add.organizations, remove.organizations),
-    organizationalUnits: merge(grants.organizationalUnits, add.organizationalUnits, remove.organizationalUnits),
-    public: (grants.public || add.public) && !remove.public,
-  };
+const ORGANIZATION = 'organization ';
+const UNIT = 'unit ';
+const PUBLIC = 'public';
+
+function granteesOf({ accounts, organizations, organizationalUnits, public: isPublic }: LaunchGrants): string[] {
+  return [
+    ...accounts,
+    ...organizations.map((arn) => `${ORGANIZATION}${arn}`),
+    ...organizationalUnits.map((arn) => `${UNIT}${arn}`),
+    ...(isPublic ? [PUBLIC] : []),
+  ];
 }
 
-const isSame = (left: LaunchGrants, right: LaunchGrants): boolean => isDeepStrictEqual(left, right);
-
-function merge(list: readonly string[], add: readonly string[], remove: readonly string[]): string[] {
-  return [...new Set([...list, ...add])].filter((entry) => !remove.includes(entry)).sort();
+function grantsOf(grantees: readonly string[]): LaunchGrants {
+  const after = (prefix: string): string[] =>
+    grantees.filter((grantee) => grantee.startsWith(prefix)).map((grantee) => grantee.slice(prefix.length));
+  return {
+    accounts: grantees.filter((grantee) => /^\d{12}$/.test(grantee)),
+    organizations: after(ORGANIZATION),
+    organizationalUnits: after(UNIT),
+    public: grantees.includes(PUBLIC),
+  };
 }

@@ -87,13 +87,27 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   // One tick for all: what one policy has listed, the others use.
   let resyncAt = clock.monotonic();
   const afresh = new Map<string, number>();
+  /** From when on a listing is good enough for a key that polls. */
+  const pollFrom = new Map<string, number>();
+  /** What a policy lets go of, one that stood off may take. */
+  const freeRivals = (policy: AmiPolicy): void => {
+    const { account, region } = policy.spec.source;
+    for (const other of store.all()) {
+      const { source } = other.spec;
+      if (source.account === account && source.region === region && standsOff(other)) queue.add(keyOf(other));
+    }
+  };
   policyView.onChange(({ kind, key, object, before }) => {
     if (kind === 'deleted') {
       queue.forget(key);
+      afresh.delete(key);
+      pollFrom.delete(key);
       options.onGone?.(key);
+      freeRivals(object);
       return;
     }
     const wish = wishOf(before, object);
+    if (before && wish !== 'nothing') freeRivals(before);
     if (wish === 'lookAfresh') afresh.set(key, clock.monotonic());
     if (wish !== 'nothing') queue.add(key);
   });
@@ -178,10 +192,10 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   await recorder.stop();
 }
 
-/** From when on a listing is good enough for a key that polls. */
-const pollFrom = new Map<string, number>();
-
 const keyOf = ({ metadata }: AmiPolicy): string => `${metadata.namespace}/${metadata.name}`;
+
+const standsOff = ({ status }: AmiPolicy): boolean =>
+  status?.conditions?.some(({ reason }) => reason === 'OwnershipConflict' || reason === 'SourceClaimed') === true;
 
 const aborted = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => {

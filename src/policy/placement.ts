@@ -193,7 +193,7 @@ function isContested(pass: Pass, version: Version, target: Target, subject: stri
     code: 'OwnershipConflict',
     subject,
     target,
-    message: `${other}; ${own} stands off. Take the target out of one of the two policies, or narrow its selector`,
+    message: `${other}; ${own} stands off. Take the target out of one of the two policies, or narrow its selector${foreign ? '; if that policy is no more, deregister that image' : ''}`,
     effect: 'stalls',
   });
   return true;
