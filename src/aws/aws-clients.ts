@@ -60,6 +60,8 @@ export interface AwsClientsOptions {
   readonly userAgent?: string;
   /** Milliseconds for a connection, default 3000, and for an answer, default 30000. Of real time: sockets know no other. */
   readonly timeouts?: { readonly connect: number; readonly answer: number };
+  /** What carries the requests, and what `timeouts` then do not apply to. Default: sockets. */
+  readonly carrier?: NonNullable<STSClientConfig['requestHandler']>;
   readonly onCall?: (call: CallReport) => void;
 }
 
@@ -103,7 +105,7 @@ export class AwsClients {
     const first = new STSClient({
       ...configuration,
       region: homeRegion,
-      requestHandler: {
+      requestHandler: options.carrier ?? {
         connectionTimeout: timeouts.connect,
         requestTimeout: timeouts.answer,
         throwOnRequestTimeout: true,
