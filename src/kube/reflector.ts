@@ -4,6 +4,7 @@ import { type KubeObject, keyOf } from './kube-object.ts';
 import { IndexedStore, type IndexTerms, type ObjectStore } from './object-store.ts';
 import { type Course, courseAfter, type Outcome } from './reflector-step.ts';
 import type { ResourceClient } from './resource-client.ts';
+import { isNotAfter } from './resource-version.ts';
 import type { WatchEvent } from './watch-events.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -228,14 +229,4 @@ export class Reflector<T extends KubeObject> {
       // Who is told of trouble must not become the next one.
     }
   }
-}
-
-/**
- * Whether `version` is no later than `position`. Versions can be compared as numbers since Kubernetes 1.35 says so
- * (KEP-5504), and could in fact before; where they are not numbers, only equal ones are told apart.
- */
-function isNotAfter(version: string, position: string): boolean {
-  const isNumber = /^\d+$/;
-  if (!isNumber.test(version) || !isNumber.test(position)) return version === position;
-  return BigInt(version) <= BigInt(position);
 }

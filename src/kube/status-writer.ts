@@ -1,20 +1,31 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isNotFound } from './errors.ts';
 import type { CallOptions, KubeObject, ResourceClient } from './resource-client.ts';
+import { isNotAfter } from './resource-version.ts';
 
 /** Who owns the status of our kinds, in `metadata.managedFields`. */
 const FIELD_MANAGER = 'amifleet';
 
-/** What our last write to an object came to, and the versions of the object that are known to be older than it. */
+/** Our last write to an object. */
 interface Written<T> {
-  readonly older: Set<string>;
+  readonly applied: unknown;
+  /** What came back. */
   readonly latest: T;
 }
 
-/** Objects of one client that are remembered. It matters only until a watch has caught up: milliseconds. */
-const MOST_REMEMBERED = 200;
-/** By client, then by UID. */
-const written = new WeakMap<object, Map<string, Written<unknown>>>();
+/**
+ * What is remembered of the objects of one client, by UID, longest ago first. `recent` matters only until a watch has
+ * caught up: milliseconds. `beside` holds those whose status shows more than we applied, because others own parts of it;
+ * to look at them alone would mean to write for ever.
+ */
+interface Memory<T> {
+  readonly recent: Map<string, Written<T>>;
+  readonly beside: Map<string, Written<T>>;
+}
+
+const MOST_RECENT = 200;
+const MOST_BESIDE = 1_000;
+const memories = new WeakMap<object, Memory<unknown>>();
 
 /**
  * Makes `status` the whole status of `object`, by server-side apply: what we wrote before and leave out now goes, and
@@ -33,14 +44,20 @@ export async function writeStatus<T extends KubeObject & { readonly status?: unk
   status: NonNullable<T['status']>,
   options: CallOptions = {},
 ): Promise<T | undefined> {
-  const current = latestOf(client, object);
-  const next = withTransitionTimes(plain(status), current.status);
-  if (isDeepStrictEqual(next, plain(current.status))) return current;
+  const memory = memoryOf(client);
+  const current = latestOf(memory, object);
+  const shown = plain(current.status);
+  const applied = withTransitionTimes(plain(status), shown);
+  if (isDeepStrictEqual(applied, shown)) return current;
   const { name, namespace, uid } = object.metadata;
+  const before = memory.beside.get(uid ?? '');
+  if (before && isDeepStrictEqual(applied, before.applied) && isDeepStrictEqual(shown, plain(before.latest.status))) {
+    return current;
+  }
   try {
-    const applied = { metadata: { name, namespace, uid }, status: next };
-    const latest = await client.applyStatus(applied, { ...options, fieldManager: FIELD_MANAGER, force: true });
-    remember(client, object, current, latest);
+    const patch = { metadata: { name, namespace, uid }, status: applied };
+    const latest = await client.applyStatus(patch, { ...options, fieldManager: FIELD_MANAGER, force: true });
+    remember(memory, uid ?? '', { applied, latest });
     return latest;
   } catch (error) {
     if (isNotFound(error)) return undefined;
@@ -48,24 +65,35 @@ export async function writeStatus<T extends KubeObject & { readonly status?: unk
   }
 }
 
-function latestOf<T extends KubeObject>(client: ResourceClient<T>, object: T): T {
-  const { uid = '', resourceVersion = '' } = object.metadata;
-  const known = written.get(client)?.get(uid) as Written<T> | undefined;
-  return known?.older.has(resourceVersion) ? known.latest : object;
+function memoryOf<T extends KubeObject>(client: ResourceClient<T>): Memory<T> {
+  const known = memories.get(client) as Memory<T> | undefined;
+  if (known) return known;
+  const memory: Memory<T> = { recent: new Map(), beside: new Map() };
+  memories.set(client, memory);
+  return memory;
 }
 
-function remember<T extends KubeObject>(client: ResourceClient<T>, given: T, current: T, latest: T): void {
-  const ofClient = written.get(client) ?? new Map<string, Written<unknown>>();
-  written.set(client, ofClient);
-  const { uid = '' } = given.metadata;
-  const older = given === current ? new Set<string>() : (ofClient.get(uid)?.older ?? new Set<string>());
-  for (const { metadata } of [given, current]) older.add(metadata.resourceVersion ?? '');
-  // When nothing had to change the version is still the same, and the cache is not behind.
-  older.delete(latest.metadata.resourceVersion ?? '');
-  ofClient.delete(uid);
-  ofClient.set(uid, { older, latest });
-  const [oldest] = ofClient.keys();
-  if (ofClient.size > MOST_REMEMBERED && oldest !== undefined) ofClient.delete(oldest);
+function latestOf<T extends KubeObject>(memory: Memory<T>, object: T): T {
+  const { uid = '', resourceVersion = '' } = object.metadata;
+  const latest = memory.recent.get(uid)?.latest;
+  return latest && isNotAfter(resourceVersion, latest.metadata.resourceVersion ?? '') ? latest : object;
+}
+
+function remember<T extends KubeObject & { readonly status?: unknown }>(
+  { recent, beside }: Memory<T>,
+  uid: string,
+  write: Written<T>,
+): void {
+  keep(recent, uid, write, MOST_RECENT);
+  if (isDeepStrictEqual(write.applied, plain(write.latest.status))) beside.delete(uid);
+  else keep(beside, uid, write, MOST_BESIDE);
+}
+
+function keep<V>(map: Map<string, V>, key: string, value: V, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > most && oldest !== undefined) map.delete(oldest);
 }
 
 interface ConditionLike {

@@ -119,7 +119,8 @@ export class FakeApi implements Transport {
   async close(): Promise<void> {}
 
   #list(query: Readonly<Record<string, unknown>>): KubeResponse {
-    const [from = 0, at = this.#version] = String(query['continue'] ?? '')
+    const { continue: token } = query;
+    const [from = 0, at = this.#version] = (typeof token === 'string' ? token : '')
       .split('@')
       .filter(Boolean)
       .map(Number);
@@ -168,6 +169,10 @@ export class FakeApi implements Transport {
           position = entry.version;
           sent++;
           yield entry.line;
+        } else if (position < this.#compacted) {
+          const object = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
+          yield JSON.stringify({ type: 'ERROR', object });
+          return;
         } else if (now >= ends) {
           return;
         } else if (this.bookmarks && now >= nextBookmark) {
