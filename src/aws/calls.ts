@@ -212,22 +212,28 @@ async function deregister(
   const id = call.imageId;
   const fresh = (await describeImages(ec2, [{ Name: 'image-id', Values: [id] }], options)).get(id);
   if (!fresh) throw new CalledOff('NotVisible', `${id} is not shown any more; it is looked at again`);
-  const planned = inventory.view().images.get(id);
+  const planned = inventory.image(id);
   const objection = changedSince(planned, fresh, destroys);
   if (objection !== undefined)
     throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
   try {
     await ec2.send(new DeregisterImageCommand({ ImageId: id }));
   } catch (error) {
-    if (!(error instanceof AwsError) || error.class !== 'notFound') throw error;
+    // Somebody was faster: an image that was deregistered is `Unavailable` first.
+    const isGone =
+      error instanceof AwsError && (error.class === 'notFound' || error.code === 'InvalidAMIID.Unavailable');
+    if (!isGone) throw error;
   }
   inventory.overlay.removed(id);
 }
 
+/** The tags that tell whose an image or snapshot is. */
+const IDENTITY = [TAG.policyUid, TAG.cluster, TAG.sourceImage, TAG.sourceAccount, TAG.sourceRegion];
+
 /** What about an image speaks against removing it that was not so when it was planned. */
 function changedSince(planned: Image | undefined, fresh: Image, destroys: Destruction | undefined): string | undefined {
   if (!planned) return 'was not in the listing';
-  for (const key of [TAG.policyUid, TAG.cluster, TAG.sourceImage, TAG.sourceAccount, TAG.sourceRegion]) {
+  for (const key of IDENTITY) {
     if (fresh.tags[key] !== planned.tags[key]) return `carries another tag ${key}`;
   }
   if (fresh.tags[TAG.hold] !== planned.tags[TAG.hold]) return 'carries a hold';
@@ -254,10 +260,10 @@ async function deleteSnapshot(
       user.id === call.of ? 'retries' : 'keeps',
     );
   const fresh = (await describeSnapshots(ec2, [{ Name: 'snapshot-id', Values: [id] }], options)).get(id);
-  const planned = inventory.view().snapshots.get(id);
+  const planned = inventory.snapshot(id);
   if (
     fresh &&
-    (fresh.tags[TAG.policyUid] !== planned?.tags[TAG.policyUid] ||
+    (IDENTITY.some((key) => fresh.tags[key] !== planned?.tags[key]) ||
       fresh.tags[TAG.kept] !== undefined ||
       fresh.tags[TAG.hold] !== undefined)
   ) {
@@ -266,10 +272,14 @@ async function deleteSnapshot(
   try {
     await ec2.send(new DeleteSnapshotCommand({ SnapshotId: id }));
   } catch (error) {
-    // Right after its image went EC2 refuses for a while.
     if (!(error instanceof AwsError)) throw error;
-    if (error.code === 'InvalidSnapshot.InUse')
+    if (error.code === 'InvalidSnapshot.InUse') {
+      // Right after its image went EC2 refuses for a while; for another image it refuses for good.
+      const named = /in use by (ami-[0-9a-f]+)/.exec(error.message)?.[1];
+      if (named !== undefined && named !== call.of)
+        throw new CalledOff('SnapshotInUse', `kept: ${id} is used by ${named}`, 'keeps');
       throw new CalledOff('SnapshotInUse', `${id} cannot be deleted yet: ${error.message}`);
+    }
     if (error.class !== 'notFound') throw error;
   }
   inventory.overlay.removed(id);

@@ -38,6 +38,9 @@ const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
       'IncorrectState',
       'IncorrectImageState',
       'IncorrectSnapshotState',
+      // The token of a page that has expired: the listing is begun again.
+      'InvalidNextToken',
+      'InvalidPaginationToken',
     ],
     refused: [
       'OperationNotPermitted',
@@ -200,7 +203,11 @@ function answerFailure(thrown: Thrown, action: string, secrets: readonly string[
     };
   }
   const known = CLASSES.get(name);
-  if (known) return { class: known, code: name, certain: known !== 'transient', why, ...OWN_WORDS.get(name) };
+  if (known) {
+    // The one AuthFailure that is about the image and not about the credentials (ec2-facts 7.2).
+    const words = why.startsWith('Not authorized for') ? undefined : OWN_WORDS.get(name);
+    return { class: known, code: name, certain: known !== 'transient', why, ...words };
+  }
   // The SDK leaves its own errors without a name of their own: the answer was no XML.
   const code = /^[A-Z][A-Za-z0-9.]+$/.test(name) && name !== 'Error' && name !== 'Unknown' ? name : undefined;
   if (status === undefined || status >= 500 || status < 400) {

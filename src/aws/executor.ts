@@ -34,22 +34,22 @@ const CONCURRENCY = 16;
  */
 export async function execute(actions: readonly Action[], execution: Execution): Promise<Executed> {
   const queue = new PQueue({ concurrency: CONCURRENCY });
-  const known = new Set(actions.map(({ id }) => id));
   const results = new Map<string, Promise<boolean>>();
+  // An id that is not in this list was done before, or is planned elsewhere.
+  const resultsOf = (ids: readonly string[]): Promise<boolean>[] => ids.flatMap((id) => results.get(id) ?? []);
   const done: Action[] = [];
   const failures: Failure[] = [];
 
   const run = async (action: Action): Promise<boolean> => {
-    // Planned elsewhere and done: an id that is not in this list was withheld or is older.
-    const needs = await Promise.all(action.needs.filter((id) => known.has(id)).map((id) => results.get(id)));
-    await Promise.all(action.follows.map((id) => results.get(id)));
+    const needs = await Promise.all(resultsOf(action.needs));
+    await Promise.all(resultsOf(action.follows));
     if (needs.includes(false)) return false;
     return await queue.add(async () => {
       if (execution.stop.aborted) return false;
-      const failure = await attempt(action, execution);
-      if (failure) failures.push(failure);
-      else done.push(action);
-      return failure === undefined;
+      const outcome = await attempt(action, execution);
+      if (outcome === 'done') done.push(action);
+      else if (outcome !== 'stopped') failures.push(outcome);
+      return outcome === 'done';
     });
   };
   // In the order of the plan, in which needs come first.
@@ -58,15 +58,16 @@ export async function execute(actions: readonly Action[], execution: Execution):
   return { done, failures };
 }
 
-async function attempt(action: Action, execution: Execution): Promise<Failure | undefined> {
+async function attempt(action: Action, execution: Execution): Promise<'done' | 'stopped' | Failure> {
   try {
     if (action.destroys || action.kind === 'TakeOver') {
       const objection = await execution.confirm(action);
       if (objection !== undefined) return { action, code: 'CalledOff', message: objection, effect: 'retries' };
     }
     await performCall(action, execution.open(action.target), execution.stop);
-    return undefined;
+    return 'done';
   } catch (error) {
+    if (execution.stop.aborted && error === execution.stop.reason) return 'stopped';
     return failureOf(action, error);
   }
 }

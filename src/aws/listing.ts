@@ -8,6 +8,7 @@ import {
 import type { Image, Snapshot } from '../policy/model.ts';
 import { TAG } from '../policy/tags.ts';
 import type { CallOptions, Ec2Api } from './aws-clients.ts';
+import { AwsError } from './aws-error.ts';
 import { imageFrom, snapshotFrom } from './from-sdk.ts';
 
 const PAGE = 1000;
@@ -85,6 +86,24 @@ export async function describeSnapshots(
   return snapshots;
 }
 
+/** EC2 takes 200 values in the filters of a request (ec2-facts, section 3). */
+const FILTER_VALUES = 200;
+
+/** Which of these ids are images of the account by now, and not deregistered. */
+export async function imagesById(
+  ec2: Ec2Api,
+  ids: readonly string[],
+  options: CallOptions,
+): Promise<Map<string, Image>> {
+  const images = new Map<string, Image>();
+  for (let from = 0; from < ids.length; from += FILTER_VALUES) {
+    const batch = ids.slice(from, from + FILTER_VALUES);
+    for (const [id, image] of await describeImages(ec2, [{ Name: 'image-id', Values: batch }], options))
+      if (image.state !== 'deregistered') images.set(id, image);
+  }
+  return images;
+}
+
 /** What EC2 says of one id when it is asked for by name. */
 export type ById =
   | { readonly kind: 'there'; readonly image: Image }
@@ -93,7 +112,7 @@ export type ById =
 
 /**
  * Asks for one image by its id. A new id may be `notFound` for a while; an image that was deregistered first answers with
- * an empty list, or in the state `deregistered` (ec2-facts 2.4).
+ * an empty list, in the state `deregistered`, or as no longer available (ec2-facts 2.4 and 8.1).
  */
 export async function describeById(ec2: Ec2Api, imageId: string, options: CallOptions): Promise<ById> {
   try {
@@ -104,9 +123,8 @@ export async function describeById(ec2: Ec2Api, imageId: string, options: CallOp
     const image = answer.Images?.map(imageFrom).find((each) => each?.id === imageId);
     return image && image.state !== 'deregistered' ? { kind: 'there', image } : { kind: 'gone' };
   } catch (error) {
-    if (isNotFound(error)) return { kind: 'notFound' };
+    if (error instanceof AwsError && error.class === 'notFound') return { kind: 'notFound' };
+    if (error instanceof AwsError && error.code === 'InvalidAMIID.Unavailable') return { kind: 'gone' };
     throw error;
   }
 }
-
-const isNotFound = (error: unknown): boolean => (error as { class?: string }).class === 'notFound';

@@ -15,8 +15,9 @@ export interface Unseen {
 type Entry<T> = { readonly value: T; readonly since: number };
 
 /**
- * What this process has written and EC2 may not show yet. It is laid over every listing until a listing shows it by
- * itself, or for five minutes at most: after that EC2 is believed.
+ * What this process has written and EC2 may not show yet. It is laid over everything that is read until a reading shows
+ * it by itself. A reading that was begun more than five minutes after the write is believed in any case; one that is
+ * older is not, however long it has been kept since.
  */
 export class Overlay {
   readonly #clock: Clock;
@@ -34,6 +35,8 @@ export class Overlay {
 
   created(image: Image, attempt: Attempt): void {
     if (!this.#created.has(image.id)) this.#created.set(image.id, { image, attempt, since: this.#clock.monotonic() });
+    // They went with the request, and may be seen later than the image.
+    this.tagged([image.id], image.tags);
   }
 
   /** Copies that no listing has shown yet. */
@@ -69,34 +72,41 @@ export class Overlay {
     this.#granted(this.#volume, snapshotId, add, remove);
   }
 
-  /** The images of a listing as they are by now. */
-  images(listed: ReadonlyMap<string, Image>): Map<string, Image> {
+  /**
+   * The images of a listing as they are by now.
+   * @param begun when the listing was begun, monotonic milliseconds
+   */
+  images(listed: ReadonlyMap<string, Image>, begun: number): ReadonlyMap<string, Image> {
+    this.#forget(begun);
+    // Mostly nothing was written lately, and tens of thousands of images would be copied for nothing.
+    if (this.#created.size + this.#gone.size + this.#tags.size === 0) return listed;
     const images = new Map<string, Image>();
-    for (const [id, image] of listed) {
-      if (!this.#isGone(id)) images.set(id, { ...image, tags: this.#tagsOf(id, image.tags) });
-    }
+    for (const [id, image] of listed) if (!this.#gone.has(id)) images.set(id, this.#withTags(image));
     for (const [id, { image }] of this.#created) {
       if (listed.has(id)) this.#created.delete(id);
-      else images.set(id, { ...image, tags: this.#tagsOf(id, image.tags) });
+      else images.set(id, this.#withTags(image));
     }
     return images;
   }
 
-  snapshots(listed: ReadonlyMap<string, Snapshot>): Map<string, Snapshot> {
+  snapshots(listed: ReadonlyMap<string, Snapshot>, begun: number): ReadonlyMap<string, Snapshot> {
+    this.#forget(begun);
+    if (this.#gone.size + this.#tags.size === 0) return listed;
     const snapshots = new Map<string, Snapshot>();
-    for (const [id, snapshot] of listed) {
-      if (!this.#isGone(id)) snapshots.set(id, { ...snapshot, tags: this.#tagsOf(id, snapshot.tags) });
-    }
+    for (const [id, snapshot] of listed) if (!this.#gone.has(id)) snapshots.set(id, this.#withTags(snapshot));
     return snapshots;
   }
 
-  /** Launch permissions as they are by now. What a reading shows by itself is forgotten, so that drift shows again. */
-  launchGrants(imageId: string, read: LaunchGrants): LaunchGrants {
-    return this.#launch.has(imageId) ? grantsOf(this.#grantees(this.#launch, imageId, granteesOf(read))) : read;
+  /**
+   * Launch permissions as they are by now. What a reading shows by itself is forgotten, so that drift shows again.
+   * @param at when they were asked for, monotonic milliseconds
+   */
+  launchGrants(imageId: string, read: LaunchGrants, at: number): LaunchGrants {
+    return this.#launch.has(imageId) ? grantsOf(grantees(this.#launch, imageId, granteesOf(read), at)) : read;
   }
 
-  volumeGrants(snapshotId: string, read: readonly string[]): readonly string[] {
-    return this.#grantees(this.#volume, snapshotId, read);
+  volumeGrants(snapshotId: string, read: readonly string[], at: number): readonly string[] {
+    return this.#volume.has(snapshotId) ? grantees(this.#volume, snapshotId, read, at) : read;
   }
 
   #granted(
@@ -112,24 +122,16 @@ export class Overlay {
     map.set(id, entries);
   }
 
-  #grantees(map: Map<string, Map<string, Entry<boolean>>>, id: string, read: readonly string[]): readonly string[] {
-    const grantees = new Set(read);
-    const entries = map.get(id);
-    for (const [grantee, { value, since }] of entries ?? []) {
-      if (grantees.has(grantee) === value || this.#isOld(since)) entries?.delete(grantee);
-      else if (value) grantees.add(grantee);
-      else grantees.delete(grantee);
-    }
-    if (entries?.size === 0) map.delete(id);
-    return [...grantees].sort();
+  #withTags<T extends { readonly id: string; readonly tags: Tags }>(item: T): T {
+    return this.#tags.has(item.id) ? { ...item, tags: this.#tagsOf(item.id, item.tags) } : item;
   }
 
   #tagsOf(id: string, shown: Tags): Tags {
     const entries = this.#tags.get(id);
     if (!entries) return shown;
     const tags: Record<string, string> = { ...shown };
-    for (const [key, { value, since }] of entries) {
-      if (shown[key] === value || this.#isOld(since)) entries.delete(key);
+    for (const [key, { value }] of entries) {
+      if (shown[key] === value) entries.delete(key);
       else if (value === undefined) delete tags[key];
       else tags[key] = value;
     }
@@ -137,17 +139,33 @@ export class Overlay {
     return tags;
   }
 
-  #isGone(id: string): boolean {
-    const since = this.#gone.get(id);
-    if (since === undefined) return false;
-    if (!this.#isOld(since)) return true;
-    this.#gone.delete(id);
-    return false;
+  /** Of what was written long before a listing was begun, the listing itself tells. */
+  #forget(begun: number): void {
+    for (const [id, since] of this.#gone) if (isOld(since, begun)) this.#gone.delete(id);
+    for (const [id, entries] of this.#tags) {
+      for (const [key, { since }] of entries) if (isOld(since, begun)) entries.delete(key);
+      if (entries.size === 0) this.#tags.delete(id);
+    }
   }
+}
 
-  #isOld(since: number): boolean {
-    return this.#clock.monotonic() - since > SETTLES_WITHIN_MS;
+const isOld = (since: number, read: number): boolean => read - since > SETTLES_WITHIN_MS;
+
+function grantees(
+  map: Map<string, Map<string, Entry<boolean>>>,
+  id: string,
+  read: readonly string[],
+  at: number,
+): readonly string[] {
+  const all = new Set(read);
+  const entries = map.get(id);
+  for (const [grantee, { value, since }] of entries ?? []) {
+    if (all.has(grantee) === value || isOld(since, at)) entries?.delete(grantee);
+    else if (value) all.add(grantee);
+    else all.delete(grantee);
   }
+  if (entries?.size === 0) map.delete(id);
+  return [...all].sort();
 }
 
 const ORGANIZATION = 'organization ';

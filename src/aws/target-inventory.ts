@@ -1,21 +1,14 @@
-import {
-  DescribeImageAttributeCommand,
-  DescribeSnapshotAttributeCommand,
-  ListImagesInRecycleBinCommand,
-  type ListImagesInRecycleBinCommandOutput,
-} from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
-import type { Answer, Image, Inventory, LaunchGrants, Need, References, Snapshot } from '../policy/model.ts';
+import type { Image, Inventory, Need, Snapshot } from '../policy/model.ts';
 import { targetKey } from '../policy/model.ts';
 import { lostBySnapshots } from '../policy/removal.ts';
 import { TAG } from '../policy/tags.ts';
 import { type Attempt, attemptIn, nextAttempt } from '../policy/token.ts';
 import { foreignKey } from '../policy/versions.ts';
+import { Answers, type AnswersFrom } from './answers.ts';
 import type { CallOptions, Ec2Api } from './aws-clients.ts';
-import { grantsFrom } from './from-sdk.ts';
-import { describeById, listImages, listSnapshots, type Scope } from './listing.ts';
+import { describeById, imagesById, listImages, listSnapshots, type Scope } from './listing.ts';
 import { Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
-import { readReferences } from './references.ts';
 
 /** A complete listing of a target, and when (monotonic milliseconds) it was begun. */
 interface Listing {
@@ -25,10 +18,7 @@ interface Listing {
   readonly begun: number;
 }
 
-interface Read<T> {
-  readonly answer: Answer<T>;
-  readonly at: number;
-}
+const NOTHING: Pick<Listing, 'images' | 'snapshots' | 'begun'> = { images: new Map(), snapshots: new Map(), begun: 0 };
 
 /**
  * What is known of one target, shared by all policies: however many ask, it is listed once. On top of the listing lies
@@ -42,10 +32,7 @@ export class TargetInventory {
   #scope: Scope;
   #listing: Listing | undefined;
   #running: { readonly listing: Promise<Listing>; readonly begun: number; readonly scope: Scope } | undefined;
-  readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
-  readonly #volumeGrants = new Map<string, Read<readonly string[]>>();
-  readonly #references = new Map<string, Read<References>>();
-  #bin: Read<ReadonlySet<string>> | undefined;
+  readonly #answers: Answers;
   readonly #lost = new Map<string, Attempt>();
   readonly #confirmedGone = new Set<string>();
 
@@ -55,6 +42,7 @@ export class TargetInventory {
     this.#awsNow = awsNow;
     this.#scope = scope;
     this.overlay = new Overlay(clock);
+    this.#answers = new Answers(ec2, clock, this.overlay);
   }
 
   /** From now on every image is listed, because a selector looks for sources here. */
@@ -82,10 +70,18 @@ export class TargetInventory {
       this.#running = running;
     }
     try {
-      this.#listing = await running.listing;
+      this.#take(await running.listing);
     } finally {
       if (this.#running === running) this.#running = undefined;
     }
+  }
+
+  /** Listings may end in another order than they were begun in: a newer one is never replaced by an older one. */
+  #take(listing: Listing): void {
+    const known = this.#listing;
+    if (known && (known.begun > listing.begun || (known.begun === listing.begun && known.scope === 'own'))) return;
+    this.#listing = listing;
+    this.#answers.keepOnly(listing.images);
   }
 
   async #list(scope: Scope, begun: number, options: CallOptions): Promise<Listing> {
@@ -100,12 +96,24 @@ export class TargetInventory {
 
   /** A copy that listings do not show yet is asked for by its id: it is new, or the id is that of a dead copy. */
   async #lookForUnseen(images: Map<string, Image>, options: CallOptions): Promise<void> {
-    for (const { image, attempt, since } of this.overlay.unseen()) {
-      if (images.has(image.id)) continue;
-      const found = await describeById(this.#ec2, image.id, options);
-      if (found.kind === 'there') images.set(image.id, found.image);
-      else if (found.kind === 'gone' || this.#clock.monotonic() - since > SETTLES_WITHIN_MS) this.#lose(image, attempt);
-    }
+    const unseen = this.overlay.unseen().filter(({ image }) => !images.has(image.id));
+    // Mostly it is there, and only its tags are not shown yet: one request tells for many.
+    const shown = await imagesById(
+      this.#ec2,
+      unseen.map(({ image }) => image.id),
+      options,
+    );
+    for (const [id, image] of shown) images.set(id, image);
+    await Promise.all(
+      unseen
+        .filter(({ image }) => !images.has(image.id))
+        .map(async ({ image, attempt, since }) => {
+          const found = await describeById(this.#ec2, image.id, options);
+          if (found.kind === 'there') images.set(image.id, found.image);
+          else if (found.kind === 'gone' || this.#clock.monotonic() - since > SETTLES_WITHIN_MS)
+            this.#lose(image, attempt);
+        }),
+    );
   }
 
   #lose(image: Image, attempt: Attempt): void {
@@ -129,11 +137,11 @@ export class TargetInventory {
       has: (id) => images.has(id),
       now: this.#awsNow(),
     });
+    const unconfirmed = candidates.flatMap(({ imageId }) => (this.#confirmedGone.has(imageId) ? [] : [imageId]));
+    const there = await imagesById(this.#ec2, unconfirmed, options);
     for (const { imageId, sourceId, attempt } of candidates) {
-      if (!this.#confirmedGone.has(imageId)) {
-        if ((await describeById(this.#ec2, imageId, options)).kind === 'there') continue;
-        this.#confirmedGone.add(imageId);
-      }
+      if (there.has(imageId)) continue;
+      this.#confirmedGone.add(imageId);
       const key = foreignKey(targetKey(this.#ec2.target), sourceId);
       const next = nextAttempt(attemptIn(attempt), imageId);
       if ((this.#lost.get(key)?.count ?? 0) < next.count) this.#lost.set(key, next);
@@ -145,106 +153,39 @@ export class TargetInventory {
     return this.#lost;
   }
 
-  /** Everything known now. Only to be called after `observe` has succeeded. */
-  view(): Inventory {
-    const images = this.overlay.images(this.#listing?.images ?? new Map());
-    const snapshots = this.overlay.snapshots(this.#listing?.snapshots ?? new Map());
-    const overlaid = <T>(
-      reads: ReadonlyMap<string, Read<T>>,
-      lay: (id: string, value: T) => T,
-    ): Map<string, Answer<T>> =>
-      new Map(
-        [...reads].map(([id, { answer }]) => [id, answer.ok ? { ok: true, value: lay(id, answer.value) } : answer]),
-      );
+  /**
+   * Everything known now. Only to be called after `observe` has succeeded. Answers that are older than `from` are left
+   * out, and so are refusals of before `from.evidence`, so that they are asked for again. Nothing is forgotten by that:
+   * other policies, which look at the same inventory meanwhile, may be content with it.
+   */
+  view(from?: AnswersFrom): Inventory {
+    const { images, snapshots, begun } = this.#listing ?? NOTHING;
     return {
-      images,
-      snapshots,
-      launchGrants: overlaid(this.#launchGrants, (id, grants) => this.overlay.launchGrants(id, grants)),
-      volumeGrants: overlaid(this.#volumeGrants, (id, accounts) => this.overlay.volumeGrants(id, accounts)),
-      references: new Map([...this.#references].map(([id, { answer }]) => [id, answer])),
-      ...(this.#bin && { bin: this.#bin.answer }),
+      images: this.overlay.images(images, begun),
+      snapshots: this.overlay.snapshots(snapshots, begun),
+      ...this.#answers.view(from),
     };
   }
 
-  /**
-   * Forgets answers that are older than they may be: permissions before `grantsFrom`, evidence before `evidenceFrom`
-   * (monotonic milliseconds), and refusals, which are asked for again.
-   */
-  expire(grantsFrom: number, evidenceFrom: number): void {
-    drop(this.#launchGrants, grantsFrom);
-    drop(this.#volumeGrants, grantsFrom);
-    drop(this.#references, evidenceFrom);
-    if (this.#bin && this.#bin.at < evidenceFrom) this.#bin = undefined;
+  /** One image as `view` shows it. */
+  image(id: string): Image | undefined {
+    const { images, begun } = this.#listing ?? NOTHING;
+    return this.overlay.images(only(images, id), begun).get(id);
   }
 
-  /** Asks AWS for what a plan needs to know. A refusal becomes an answer too: the plan says what follows from it. */
+  /** One snapshot as `view` shows it. */
+  snapshot(id: string): Snapshot | undefined {
+    const { snapshots, begun } = this.#listing ?? NOTHING;
+    return this.overlay.snapshots(only(snapshots, id), begun).get(id);
+  }
+
+  /** Asks AWS for what a plan needs to know, image by image. A refusal becomes an answer too. */
   async fetch(need: Need, options: CallOptions): Promise<void> {
-    const at = this.#clock.monotonic();
-    switch (need.kind) {
-      case 'launchGrants':
-        this.#launchGrants.set(need.imageId, {
-          at,
-          answer: await answered(() => this.#readLaunchGrants(need.imageId, options)),
-        });
-        return;
-      case 'volumeGrants':
-        this.#volumeGrants.set(need.snapshotId, {
-          at,
-          answer: await answered(() => this.#readVolumeGrants(need.snapshotId, options)),
-        });
-        return;
-      case 'references':
-        this.#references.set(need.imageId, {
-          at,
-          answer: await readReferences(this.#ec2, need.imageId, options.signal),
-        });
-        return;
-      case 'bin':
-        this.#bin = { at, answer: await answered(() => this.#readBin(options)) };
-    }
-  }
-
-  async #readLaunchGrants(imageId: string, options: CallOptions): Promise<LaunchGrants> {
-    const answer = await this.#ec2.send(
-      new DescribeImageAttributeCommand({ ImageId: imageId, Attribute: 'launchPermission' }),
-      options,
-    );
-    return grantsFrom(answer.LaunchPermissions);
-  }
-
-  async #readVolumeGrants(snapshotId: string, options: CallOptions): Promise<readonly string[]> {
-    const answer = await this.#ec2.send(
-      new DescribeSnapshotAttributeCommand({ SnapshotId: snapshotId, Attribute: 'createVolumePermission' }),
-      options,
-    );
-    return (answer.CreateVolumePermissions ?? [])
-      .flatMap(({ UserId }) => (UserId === undefined ? [] : [UserId]))
-      .sort();
-  }
-
-  async #readBin(options: CallOptions): Promise<ReadonlySet<string>> {
-    const ids = new Set<string>();
-    let token: string | undefined;
-    do {
-      const page: ListImagesInRecycleBinCommandOutput = await this.#ec2.send(
-        new ListImagesInRecycleBinCommand({ MaxResults: 1000, ...(token !== undefined && { NextToken: token }) }),
-        options,
-      );
-      for (const { ImageId } of page.Images ?? []) if (ImageId !== undefined) ids.add(ImageId);
-      token = page.NextToken || undefined;
-    } while (token !== undefined);
-    return ids;
+    await this.#answers.fetch(need, options);
   }
 }
 
-async function answered<T>(read: () => Promise<T>): Promise<Answer<T>> {
-  try {
-    return { ok: true, value: await read() };
-  } catch (error) {
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
-  }
-}
-
-function drop<T>(reads: Map<string, Read<T>>, from: number): void {
-  for (const [id, { at }] of reads) if (at < from) reads.delete(id);
+function only<T>(items: ReadonlyMap<string, T>, id: string): ReadonlyMap<string, T> {
+  const item = items.get(id);
+  return new Map(item === undefined ? [] : [[id, item]]);
 }

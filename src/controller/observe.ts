@@ -40,9 +40,8 @@ export async function observe(
       const regions = await engine.clients.regionsOf(grant.access, options.signal);
       if (!regions.has(target.region)) return { view: notEnabled(target) };
     }
-    open.inventory.expire(fresh.grants, fresh.evidence);
     await open.inventory.observe(fresh.listing, options);
-    return { open, view: { kind: 'observed', inventory: open.inventory.view(), readOnly: grant.readOnly } };
+    return { open, view: { kind: 'observed', inventory: open.inventory.view(fresh), readOnly: grant.readOnly } };
   } catch (error) {
     return { view: unavailable(error) };
   }

@@ -60,18 +60,21 @@ const DESTROY_WITHIN_MS = 15_000;
  * rounds, because much follows from what was just done, and reports on what is left.
  */
 export async function reconcile(engine: Engine, request: Request, hooks: Hooks): Promise<Result> {
-  let fresh = request.fresh;
-  let failures: readonly Failure[] = [];
+  const { grants } = request.fresh;
+  let { listing, evidence } = request.fresh;
+  const failures: Failure[] = [];
   let begun = false;
   for (let round = 1; ; round++) {
-    const grants = resolveAccess(request);
-    await lookForDropped(engine, request, grants, hooks.stop);
-    let scene = await observeAll(engine, request, grants, fresh, hooks.stop);
-    let { input, decision } = await plan(engine, request, scene, hooks.stop);
+    let fresh: Freshness = { listing, grants, evidence };
+    const access = resolveAccess(request);
+    await lookForDropped(engine, request, access, hooks.stop);
+    let scene = await observeAll(engine, request, access, fresh, hooks.stop);
+    let { input, decision } = await plan(engine, request, scene, fresh, hooks.stop);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
-      fresh = { ...fresh, listing: Math.max(fresh.listing, engine.clock.monotonic() - DESTROY_WITHIN_MS) };
-      scene = await observeAll(engine, request, grants, fresh, hooks.stop);
-      ({ input, decision } = await plan(engine, request, scene, hooks.stop));
+      listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
+      fresh = { listing, grants, evidence };
+      scene = await observeAll(engine, request, access, fresh, hooks.stop);
+      ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));
     }
     const tried = new Set(failures.map(({ action }) => action.id));
     const actions = decision.plan.actions.filter(({ id }) => !tried.has(id));
@@ -82,8 +85,8 @@ export async function reconcile(engine: Engine, request: Request, hooks: Hooks):
     }
     if (!begun) await hooks.beforeActing();
     begun = true;
-    failures = [...failures, ...(await act(actions, request, scene, hooks))];
-    fresh = { ...fresh, evidence: engine.clock.monotonic() };
+    failures.push(...(await act(actions, request, scene, hooks)));
+    evidence = engine.clock.monotonic();
   }
 }
 
@@ -153,10 +156,11 @@ async function plan(
   engine: Engine,
   request: Request,
   scene: Scene,
+  fresh: Freshness,
   stop: AbortSignal,
 ): Promise<{ readonly input: PlanInput; readonly decision: Decision }> {
   for (let round = 1; ; round++) {
-    const input = inputOf(engine, request, scene);
+    const input = inputOf(engine, request, scene, fresh);
     const decision = makePlan(input);
     if (decision.plan.needs.length === 0 || round > MAX_QUESTIONS) return { input, decision };
     await Promise.all(decision.plan.needs.map((need) => ask(need, scene, stop)));
@@ -168,14 +172,14 @@ async function ask(need: Need, scene: Scene, stop: AbortSignal): Promise<void> {
   await scene.open.get(targetKey(need.target))?.inventory.fetch(need, { signal: stop });
 }
 
-function inputOf(engine: Engine, request: Request, scene: Scene): PlanInput {
+function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Freshness): PlanInput {
   const { policy, owner } = request;
   const lost = new Map<string, Attempt>();
   const targets = new Map<TargetKey, TargetView>();
   for (const [key, view] of scene.views) {
     const open = scene.open.get(key);
     if (open) for (const entry of open.inventory.lost) lost.set(...entry);
-    targets.set(key, open && view.kind === 'observed' ? { ...view, inventory: open.inventory.view() } : view);
+    targets.set(key, open && view.kind === 'observed' ? { ...view, inventory: open.inventory.view(fresh) } : view);
   }
   const { annotations, generation, creationTimestamp, deletionTimestamp } = policy.metadata;
   return {

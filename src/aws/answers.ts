@@ -1,0 +1,159 @@
+import {
+  DescribeImageAttributeCommand,
+  DescribeSnapshotAttributeCommand,
+  ListImagesInRecycleBinCommand,
+  type ListImagesInRecycleBinCommandOutput,
+} from '@aws-sdk/client-ec2';
+import type { Clock } from '../ambient/clock.ts';
+import type { Answer, Inventory, LaunchGrants, Need, References } from '../policy/model.ts';
+import type { CallOptions, Ec2Api } from './aws-clients.ts';
+import { grantsFrom } from './from-sdk.ts';
+import type { Overlay } from './overlay.ts';
+import { readReferences } from './references.ts';
+
+interface Read<T> {
+  readonly answer: Answer<T>;
+  /** When it was asked for, monotonic milliseconds. */
+  readonly at: number;
+}
+
+/** From when on, in monotonic milliseconds, what was asked image by image is good enough. */
+export interface AnswersFrom {
+  readonly grants: number;
+  readonly evidence: number;
+}
+
+const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence: Number.NEGATIVE_INFINITY };
+
+/** What no listing tells, and what is therefore asked image by image, only where a plan depends on it. */
+export class Answers {
+  readonly #ec2: Ec2Api;
+  readonly #clock: Clock;
+  readonly #overlay: Overlay;
+  readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
+  readonly #volumeGrants = new Map<string, Read<readonly string[]>>();
+  readonly #references = new Map<string, Read<References>>();
+  readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
+  readonly #asking = new Map<string, Promise<void>>();
+
+  constructor(ec2: Ec2Api, clock: Clock, overlay: Overlay) {
+    this.#ec2 = ec2;
+    this.#clock = clock;
+    this.#overlay = overlay;
+  }
+
+  /** Forgets what was asked of images that are not there any more. */
+  keepOnly(images: ReadonlyMap<string, unknown>): void {
+    for (const reads of [this.#launchGrants, this.#references])
+      for (const id of reads.keys()) if (!images.has(id)) reads.delete(id);
+  }
+
+  /**
+   * Every answer that is not older than `from`; refusals of before `from.evidence` are left out, so that they are asked
+   * for again. Nothing is forgotten by that: other policies, which work at the same time, may be content with it.
+   */
+  view(from: AnswersFrom = FROM_THE_START): Omit<Inventory, 'images' | 'snapshots'> {
+    const recent = <T>(
+      reads: ReadonlyMap<string, Read<T>>,
+      since: number,
+      lay: (id: string, value: T, at: number) => T,
+    ): Map<string, Answer<T>> => {
+      const answers = new Map<string, Answer<T>>();
+      for (const [id, { answer, at }] of reads) {
+        if (at < (answer.ok ? since : from.evidence)) continue;
+        answers.set(id, answer.ok ? { ok: true, value: lay(id, answer.value, at) } : answer);
+      }
+      return answers;
+    };
+    const asRead = <T>(_: string, value: T): T => value;
+    const overlay = this.#overlay;
+    const bin = recent(this.#bin, from.evidence, asRead).get('bin');
+    return {
+      launchGrants: recent(this.#launchGrants, from.grants, (id, grants, at) => overlay.launchGrants(id, grants, at)),
+      volumeGrants: recent(this.#volumeGrants, from.grants, (id, given, at) => overlay.volumeGrants(id, given, at)),
+      references: recent(this.#references, from.evidence, asRead),
+      ...(bin && { bin }),
+    };
+  }
+
+  /**
+   * Asks AWS for what a plan needs to know. A refusal becomes an answer too: the plan says what follows from it. All who
+   * ask the same at a time share one request.
+   */
+  async fetch(need: Need, options: CallOptions): Promise<void> {
+    const key = `${need.kind} ${'imageId' in need ? need.imageId : 'snapshotId' in need ? need.snapshotId : ''}`;
+    let asking = this.#asking.get(key);
+    if (!asking) {
+      asking = this.#ask(need, options).finally(() => this.#asking.delete(key));
+      this.#asking.set(key, asking);
+    }
+    await asking;
+  }
+
+  async #ask(need: Need, options: CallOptions): Promise<void> {
+    const at = this.#clock.monotonic();
+    switch (need.kind) {
+      case 'launchGrants':
+        this.#launchGrants.set(need.imageId, {
+          at,
+          answer: await answered(() => this.#readLaunchGrants(need.imageId, options), options.signal),
+        });
+        return;
+      case 'volumeGrants':
+        this.#volumeGrants.set(need.snapshotId, {
+          at,
+          answer: await answered(() => this.#readVolumeGrants(need.snapshotId, options), options.signal),
+        });
+        return;
+      case 'references':
+        this.#references.set(need.imageId, {
+          at,
+          answer: await readReferences(this.#ec2, need.imageId, options.signal),
+        });
+        return;
+      case 'bin':
+        this.#bin.set('bin', { at, answer: await answered(() => this.#readBin(options), options.signal) });
+    }
+  }
+
+  async #readLaunchGrants(imageId: string, options: CallOptions): Promise<LaunchGrants> {
+    const answer = await this.#ec2.send(
+      new DescribeImageAttributeCommand({ ImageId: imageId, Attribute: 'launchPermission' }),
+      options,
+    );
+    return grantsFrom(answer.LaunchPermissions);
+  }
+
+  async #readVolumeGrants(snapshotId: string, options: CallOptions): Promise<readonly string[]> {
+    const answer = await this.#ec2.send(
+      new DescribeSnapshotAttributeCommand({ SnapshotId: snapshotId, Attribute: 'createVolumePermission' }),
+      options,
+    );
+    return (answer.CreateVolumePermissions ?? [])
+      .flatMap(({ UserId }) => (UserId === undefined ? [] : [UserId]))
+      .sort();
+  }
+
+  async #readBin(options: CallOptions): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    let token: string | undefined;
+    do {
+      const page: ListImagesInRecycleBinCommandOutput = await this.#ec2.send(
+        new ListImagesInRecycleBinCommand({ MaxResults: 1000, ...(token !== undefined && { NextToken: token }) }),
+        options,
+      );
+      for (const { ImageId } of page.Images ?? []) if (ImageId !== undefined) ids.add(ImageId);
+      token = page.NextToken || undefined;
+    } while (token !== undefined);
+    return ids;
+  }
+}
+
+async function answered<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<Answer<T>> {
+  try {
+    return { ok: true, value: await read() };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { ok: false, why: error instanceof Error ? error.message : String(error) };
+  }
+}
