@@ -179,9 +179,7 @@ export class EventRecorder {
   /** One at a time, in order: a count must not overtake its event. */
   #send(job: () => Promise<unknown>): void {
     this.#waiting.push(job);
-    this.#sending ??= this.#sendAll().finally(() => {
-      this.#sending = undefined;
-    });
+    this.#sending ??= this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
@@ -192,13 +190,16 @@ export class EventRecorder {
         this.#report(error);
       }
     }
+    // Here, and not when the promise settles: what is pushed between those two moments would wait for ever.
+    this.#sending = undefined;
   }
 
   #eventOf(subject: EventSubject, { type, reason, action, note }: EventContent): EventObject {
     const { component, instance = component, random } = this.#options;
     return {
       metadata: {
-        name: `${subject.name.slice(0, LONGEST_NAME)}.${uuid(random).replaceAll('-', '').slice(0, 16)}`,
+        // Cut off, it may end in what no part of a name may end in.
+        name: `${subject.name.slice(0, LONGEST_NAME).replace(/[^a-z0-9]+$/, '')}.${uuid(random).replaceAll('-', '').slice(0, 16)}`,
         namespace: subject.namespace || 'default',
       },
       eventTime: this.#microTime(),
