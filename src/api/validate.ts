@@ -111,7 +111,7 @@ function check(schema: StructuralSchema, value: unknown, path: string, errors: F
   if (isObject(value) && !isOpaque(schema)) {
     const size = Object.keys(value).length;
     if (schema.maxProperties !== undefined && size > schema.maxProperties) {
-      fail('FieldValueTooMany', `must have at most ${schema.maxProperties} properties`);
+      fail('FieldValueTooMany', `Too many: ${size}: must have at most ${schema.maxProperties} items`);
     }
     if (schema.minProperties !== undefined && size < schema.minProperties) {
       fail('FieldValueInvalid', `should have at least ${schema.minProperties} properties`);
@@ -158,7 +158,8 @@ function checkList(schema: StructuralSchema, value: unknown[], path: string, err
   for (const [index, item] of value.entries()) {
     if (schema.items) check(schema.items, item, `${path}[${index}]`, errors);
     if (listType !== 'set' && listType !== 'map') continue;
-    const identity = listType === 'map' && isObject(item) ? (keys ?? []).map((key) => item[key]) : item;
+    const isKeyed = listType === 'map' && isObject(item);
+    const identity = isKeyed ? Object.fromEntries((keys ?? []).map((key) => [key, item[key]])) : item;
     const text = JSON.stringify(identity);
     if (seen.has(text)) {
       errors.push({ field: `${path}[${index}]`, cause: 'FieldValueDuplicate', message: `Duplicate value: ${text}` });
