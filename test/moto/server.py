@@ -1,13 +1,18 @@
-"""moto, served with two additions of ours: images can be seeded with their own dates, and CopyImage does what AWS does.
+"""moto, served with additions of ours: see docs/moto.md, which lists them and what moto lacks.
 
-moto's CopyImage passes over ClientToken, tags in the call and lineage; a controller that knows its copies by their tags
-cannot converge on that. What else moto lacks is listed in docs/moto.md and not worked around.
+    server.py PORT            the additions to CopyImage included
+    server.py PORT --as-is    CopyImage as moto has it
+
+POST /_seed puts images there with their own ids and dates. GET /_calls counts the requests by action.
 """
 
 import json
 import os
 import sys
+from collections import Counter
 from datetime import datetime
+from io import BytesIO
+from urllib.parse import parse_qs
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
@@ -20,6 +25,7 @@ from werkzeug.serving import make_server  # noqa: E402
 
 
 def copy_image(self):
+    """What moto passes over: ClientToken, tags in the call, the image that a copy was made from."""
     self.error_on_dryrun()
     backend = self.ec2_backend
     tokens = backend.__dict__.setdefault("copy_tokens", {})
@@ -35,9 +41,6 @@ def copy_image(self):
     if token:
         tokens[token] = ami.id
     return ActionResult({"ImageId": ami.id})
-
-
-AmisResponse.copy_image = copy_image
 
 
 def seed(items):
@@ -60,17 +63,31 @@ def seed(items):
     return {"seeded": len(items)}
 
 
+calls = Counter()
+
+
 class App(DomainDispatcherApplication):
     def __call__(self, environ, start_response):
+        if environ["PATH_INFO"] == "/_calls":
+            return answer(start_response, dict(calls))
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         if environ["PATH_INFO"] == "/_seed":
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            body = json.dumps(seed(json.loads(environ["wsgi.input"].read(length)))).encode()
-            start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-            return [body]
+            return answer(start_response, seed(json.loads(body)))
+        environ["wsgi.input"] = BytesIO(body)
+        for action in parse_qs(body.decode()).get("Action", []):
+            calls[action] += 1
         return super().__call__(environ, start_response)
 
 
+def answer(start_response, document):
+    body = json.dumps(document).encode()
+    start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
 if __name__ == "__main__":
+    if "--as-is" not in sys.argv:
+        AmisResponse.copy_image = copy_image
     server = make_server("127.0.0.1", int(sys.argv[1]), App(create_backend_app), threaded=True)
     print(f"listening on {server.port}", flush=True)
     server.serve_forever()
