@@ -236,15 +236,16 @@ const textOf = (value: unknown): string => (typeof value === 'string' ? value : 
 /** Longer texts of AWS are cut. */
 const LONGEST = 500;
 
-/** The words of AWS without what belongs into no log: encoded blobs, request ids, access keys and the given secrets. */
+/** The words of AWS without what belongs into no log: encoded blobs, request ids, keys, tokens and the given secrets. */
 function readable(message: string, secrets: readonly string[]): string {
   let text = message;
   for (const secret of secrets) if (secret !== '') text = text.replaceAll(secret, '<hidden>');
   text = text
     .replaceAll(/\s*Deserialization error: to see the raw response[\s\S]*$/g, '')
     .replaceAll(/\s*Encoded authorization failure message: \S+/gi, '')
-    .replaceAll(/\(?request ?id:? ?[0-9a-f-]{36}\)?/gi, '')
+    .replaceAll(/\(?request[ _-]?id\W*[0-9a-f-]{36}\)?/gi, '')
     .replaceAll(/\b(AKIA|ASIA)[A-Z0-9]{12,}\b/g, '<access key>')
+    .replaceAll(/\b(IQoJ|FwoG|FQoG|AQoD)[A-Za-z0-9+/=]{16,}/g, '<session token>')
     .replaceAll(/\s+/g, ' ')
     .trim();
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;

@@ -1,11 +1,12 @@
 import type { Clock } from '../ambient/clock.ts';
 import type { Image, LaunchGrants, Snapshot, Tags } from '../policy/model.ts';
+import { TAG } from '../policy/tags.ts';
 import type { Attempt } from '../policy/token.ts';
 
 /** How long EC2 may show an old state after a write (ec2-facts 2.4). */
 export const SETTLES_WITHIN_MS = 5 * 60_000;
 
-/** A copy whose id EC2 returned and that no listing has shown yet. */
+/** A copy whose id EC2 returned and that no listing has shown yet with its identity. */
 export interface Unseen {
   readonly image: Image;
   readonly attempt: Attempt;
@@ -39,7 +40,7 @@ export class Overlay {
     this.tagged([image.id], image.tags);
   }
 
-  /** Copies that no listing has shown yet. */
+  /** Copies that no listing has shown yet with their identity. */
   unseen(): readonly Unseen[] {
     return [...this.#created.values()];
   }
@@ -82,9 +83,11 @@ export class Overlay {
     if (this.#created.size + this.#gone.size + this.#tags.size === 0) return listed;
     const images = new Map<string, Image>();
     for (const [id, image] of listed) if (!this.#gone.has(id)) images.set(id, this.#withTags(image));
-    for (const [id, { image }] of this.#created) {
-      if (listed.has(id)) this.#created.delete(id);
-      else images.set(id, this.#withTags(image));
+    for (const [id, { image, since }] of this.#created) {
+      const shown = listed.get(id);
+      if (!shown) images.set(id, this.#withTags(image));
+      else if (shown.tags[TAG.sourceImage] !== undefined) this.#created.delete(id);
+      else if (isOld(since, begun)) images.set(id, { ...shown, tags: image.tags, state: 'transient', untagged: true });
     }
     return images;
   }

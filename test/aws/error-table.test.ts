@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AwsError } from '../../src/aws/aws-error.ts';
@@ -55,6 +56,24 @@ describe('an answer of AWS', () => {
     expect(error).toMatchObject({ class: kind, code, action: 'CopyImage', target: TARGET });
     // Only of an answer that AWS itself calls a failure of its own is the effect unknown.
     expect(error.certain).toBe(kind !== 'transient');
+  });
+
+  it.each([
+    ['RequestLimitExceeded', 'more slowly'],
+    ['ResourceLimitExceeded', 'quota'],
+    ['InternalError', 'tried again'],
+    ['IncorrectState', 'later'],
+    ['InvalidNextToken', 'later'],
+    ['OperationNotPermitted', 'until the policy or the image changes'],
+    ['UnauthorizedOperation', 'role of the AwsAccount'],
+    ['AuthFailure', 'region is enabled'],
+    ['SignatureDoesNotMatch', 'clock of this machine'],
+    ['InvalidAction', 'does not know this operation'],
+    ['MissingParameter', 'report it'],
+  ])('with the code %s says what to do: …%s…', (code, remedy) => {
+    const error = judge(ec2(code));
+    expect(error.remedy).toContain(remedy);
+    expect(error.message).toContain(error.remedy);
   });
 
   it('says what, where, why and what to do', () => {
@@ -145,6 +164,41 @@ describe('the message', () => {
     );
     expect(error.message).not.toContain('FwoG');
     expect(error.cause).toBeUndefined();
+  });
+
+  it('never shows a key, a session token, a request id or an external id (S12)', () => {
+    const letters = (alphabet: string, length: number): fc.Arbitrary<string> =>
+      fc.string({ unit: fc.constantFrom(...alphabet), minLength: length, maxLength: length });
+    const upper = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
+    const secret = fc.oneof(
+      letters(upper, 16).map((text) => ({ text: `AKIA${text}`, said: `AKIA${text}` })),
+      letters(upper, 16).map((text) => ({ text: `ASIA${text}`, said: `(ASIA${text})` })),
+      letters(`${upper}abcdefgh+/`, 80).map((text) => ({ text: `IQoJ${text}`, said: `token IQoJ${text}==` })),
+      fc.uuid().map((text) => ({ text, said: `Request ID: ${text}` })),
+      fc.uuid().map((text) => ({ text, said: `<RequestID>${text}</RequestID>` })),
+      fc.uuid().map((text) => ({ text, said: `request_id="${text}"` })),
+      letters('abcdefXYZ0123456789+=,.@:/-', 20).map((text) => ({ text, said: `'${text}'`, external: text })),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(secret, { minLength: 1, maxLength: 4 }),
+        fc.constantFrom('UnauthorizedOperation', 'AccessDenied', 'ValidationError', 'SomethingNew', 'InternalError'),
+        fc.constantFrom(400, 403, 500),
+        (secrets, code, status) => {
+          const message = `Sorry: ${secrets.map(({ said }) => said).join(' and ')}.`;
+          const externalIds = secrets.flatMap((each) => ('external' in each ? [each.external] : []));
+          const error = toAwsError(ec2(code, status, message), 'AssumeRole', TARGET, externalIds);
+          const shown = inspect(error, { depth: 9, showHidden: true });
+          for (const { text } of secrets) expect(shown).not.toContain(text);
+          expect(error.message).toContain('Sorry');
+        },
+      ),
+    );
+  });
+
+  it('is about the image where AWS speaks of the image, and about the credentials where it does not', () => {
+    expect(judge(ec2('AuthFailure', 401, 'Not authorized for image:ami-1')).message).toContain('image:ami-1');
+    expect(judge(ec2('AuthFailure', 401, 'AWS was not able to validate')).message).toContain('accept the credentials');
   });
 
   it('is short', () => {

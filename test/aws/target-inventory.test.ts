@@ -1,4 +1,4 @@
-import { CreateTagsCommand, DeregisterImageCommand } from '@aws-sdk/client-ec2';
+import { CreateTagsCommand, DeleteTagsCommand, DeregisterImageCommand } from '@aws-sdk/client-ec2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AwsError } from '../../src/aws/aws-error.ts';
 import { performCall } from '../../src/aws/calls.ts';
@@ -217,6 +217,24 @@ describe('a copy that is lost', () => {
     aws.clock.advance(20 * MINUTE);
     expect((await look()).images.has(id)).toBe(false);
     expect(away.inventory.lost.size).toBe(0);
+  });
+
+  it('is not one that never shows the tags of its request; it is known as that and nothing is concluded from it', async () => {
+    const id = await copyOnce();
+    await away.ec2.send(
+      new DeleteTagsCommand({ Resources: [id], Tags: Object.keys(IDENTITY).map((Key) => ({ Key })) }),
+    );
+    aws.clock.advance(4 * MINUTE);
+    expect((await look()).images.get(id)?.tags).toMatchObject(IDENTITY);
+    for (const hours of [1, 24, 24 * 30]) {
+      aws.clock.advance(hours * 60 * MINUTE);
+      expect((await look()).images.get(id)).toMatchObject({ tags: IDENTITY, state: 'transient', untagged: true });
+    }
+    expect(away.inventory.lost.size).toBe(0);
+    await away.ec2.send(new DeregisterImageCommand({ ImageId: id }));
+    aws.clock.advance(10 * MINUTE);
+    expect((await look()).images.has(id)).toBe(false);
+    expect(away.inventory.lost.get(KEY)).toEqual(second(id));
   });
 
   it('of many costs one request in all', async () => {
