@@ -62,6 +62,8 @@ export interface Image {
   readonly protection: string;
   /** The image it was copied or created from, as EC2 recorded it. */
   readonly madeFrom?: string;
+  /** EC2 returned this id for a copy and shows it without the tags of the request; `tags` are those. */
+  readonly untagged?: true;
 }
 
 /** One EBS snapshot of the owner. */
