@@ -111,10 +111,11 @@ class KubeTransport implements Transport {
   async #try(request: KubeRequest, signal: AbortSignal): Promise<Outcome> {
     const credentials = await this.#credentials.current();
     signal.throwIfAborted();
+    const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     return httpCall({
       what: `${request.method} ${request.path}`,
-      options: this.#requestOptions(request, credentials),
-      body: request.body === undefined ? undefined : JSON.stringify(request.body),
+      options: this.#requestOptions(request, body, credentials),
+      body,
       clock: this.#clock,
       timeoutMs: request.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       signal,
@@ -122,7 +123,11 @@ class KubeTransport implements Transport {
     });
   }
 
-  #requestOptions(request: KubeRequest, { headers, auth, tls, agent }: Credentials): http.RequestOptions {
+  #requestOptions(
+    request: KubeRequest,
+    body: string | undefined,
+    { headers, auth, tls, agent }: Credentials,
+  ): http.RequestOptions {
     const query = new URLSearchParams();
     for (const [name, value] of Object.entries(request.query ?? {})) {
       if (value !== undefined) query.set(name, String(value));
@@ -140,7 +145,11 @@ class KubeTransport implements Transport {
         ...headers,
         'User-Agent': this.#userAgent,
         Accept: request.accept ?? 'application/json',
-        ...(request.body !== undefined && { 'Content-Type': request.contentType ?? 'application/json' }),
+        ...(body !== undefined && {
+          'Content-Type': request.contentType ?? 'application/json',
+          // Node leaves it out for DELETE, and the server then takes the body for the beginning of the next request.
+          'Content-Length': Buffer.byteLength(body),
+        }),
       },
       ...(auth !== undefined && { auth }),
     };

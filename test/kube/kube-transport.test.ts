@@ -198,6 +198,21 @@ describe('requests', () => {
     ]);
   });
 
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE'] as const)(
+    'a %s with a body says how long it is, so that the next request on the connection is understood',
+    async (method) => {
+      const server = await serve((_, response) => json(response, 200, {}));
+      const transport = connect({ url: server.url });
+      await (await transport.send({ method, path: '/a', body: { name: 'ä' } })).text();
+      await (await transport.send({ method: 'GET', path: '/b' })).text();
+      expect(server.requests.map(({ method, url, body }) => [method, url, body])).toEqual([
+        [method, '/a', '{"name":"ä"}'],
+        ['GET', '/b', ''],
+      ]);
+      expect(server.connections()).toBe(1);
+    },
+  );
+
   it('reads lines as they come, also when a character comes in two pieces', async () => {
     const server = await serve((_, response) => {
       const bytes = Buffer.from('eins\nzwölf\n\nend');
