@@ -95,10 +95,11 @@ export const policyStatus = z
     deletions: z
       .object({
         day: text(10, 'The day, UTC.'),
-        versions: z
-          .array(z.string().max(21))
-          .max(1000)
-          .meta({ description: 'Source image ids of the versions counted.', 'x-kubernetes-list-type': 'set' }),
+        versions: z.array(z.string().max(21)).max(1000).meta({
+          description: 'Source image ids of the versions counted.',
+          // Not a set, which server-side apply removes altogether when its last item goes.
+          'x-kubernetes-list-type': 'atomic',
+        }),
       })
       .meta({ description: 'Versions whose deletion was begun today; retention.maxDeletionsPerDay limits them.' })
       .optional(),

@@ -56,7 +56,7 @@ export interface AppliedStatus {
   readonly metadata: {
     readonly name: string;
     readonly namespace?: string | undefined;
-    readonly uid?: string | undefined;
+    readonly resourceVersion?: string | undefined;
   };
   readonly status: unknown;
 }
@@ -140,9 +140,12 @@ export class ResourceClient<T extends KubeObject> {
     return this.#apply(object, options, undefined);
   }
 
-  /** Server-side apply of the status. With a UID it is a Conflict when the name belongs to another object by now. */
-  async applyStatus({ metadata: { name, namespace, uid }, status }: AppliedStatus, options: ApplyOptions): Promise<T> {
-    return this.#apply({ metadata: { name, namespace, uid }, status }, options, 'status');
+  /** Server-side apply of the status. With a resourceVersion it is a Conflict when the object was written since. */
+  async applyStatus(
+    { metadata: { name, namespace, resourceVersion }, status }: AppliedStatus,
+    options: ApplyOptions,
+  ): Promise<T> {
+    return this.#apply({ metadata: { name, namespace, resourceVersion }, status }, options, 'status');
   }
 
   /**

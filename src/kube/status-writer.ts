@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { isNotFound } from './errors.ts';
+import { isConflict, isNotFound } from './errors.ts';
 import type { CallOptions, KubeObject, ResourceClient } from './resource-client.ts';
 import { isNotAfter } from './resource-version.ts';
 
@@ -23,6 +23,8 @@ interface Memory<T> {
   readonly beside: Map<string, Written<T>>;
 }
 
+/** Whoever else writes to the object so often between our read and our write that this does not do is a fault. */
+const MOST_TRIES = 5;
 const MOST_RECENT = 200;
 const MOST_BESIDE = 1_000;
 const memories = new WeakMap<object, Memory<unknown>>();
@@ -35,8 +37,11 @@ const memories = new WeakMap<object, Memory<unknown>>();
  * `lastTransitionTime`, whatever the new one says, so that passing time alone never causes a write. `object` may come
  * from a cache: where our own last write is not in it yet, that write is what counts. Otherwise going from A to B and
  * at once back to A would leave B for good.
- * @returns the object as it is afterwards, or undefined when it does not exist any more
- * @throws KubeError, a Conflict among others when the name belongs to another object (another UID) by now
+ * Every write carries the resourceVersion that it was decided on, because that is the only way to be sure of the object:
+ * the API server does not look at a UID in the metadata of an applied status. After a conflict the object is read again.
+ * @returns the object as it is afterwards; undefined when it does not exist any more, or its name belongs to another
+ *   object (another UID) by now
+ * @throws KubeError
  */
 export async function writeStatus<T extends KubeObject & { readonly status?: unknown }>(
   client: ResourceClient<T>,
@@ -44,21 +49,26 @@ export async function writeStatus<T extends KubeObject & { readonly status?: unk
   status: NonNullable<T['status']>,
   options: CallOptions = {},
 ): Promise<T | undefined> {
-  const memory = memoryOf(client);
-  const current = latestOf(memory, object);
-  const shown = plain(current.status);
-  const applied = withTransitionTimes(plain(status), shown);
-  if (isDeepStrictEqual(applied, shown)) return current;
   const { name, namespace, uid } = object.metadata;
-  const before = memory.beside.get(uid ?? '');
-  if (before && isDeepStrictEqual(applied, before.applied) && isDeepStrictEqual(shown, plain(before.latest.status))) {
-    return current;
-  }
+  const memory = memoryOf(client);
+  let current = latestOf(memory, object);
   try {
-    const patch = { metadata: { name, namespace, uid }, status: applied };
-    const latest = await client.applyStatus(patch, { ...options, fieldManager: FIELD_MANAGER, force: true });
-    remember(memory, uid ?? '', { applied, latest });
-    return latest;
+    for (let tried = 1; ; tried++) {
+      const shown = plain(current.status);
+      const applied = withTransitionTimes(plain(status), shown);
+      if (isDeepStrictEqual(applied, shown) || differsByOthersOnly(memory, uid, applied, shown)) return current;
+      const { resourceVersion } = current.metadata;
+      const patch = { metadata: { name, namespace, resourceVersion }, status: applied };
+      try {
+        const latest = await client.applyStatus(patch, { ...options, fieldManager: FIELD_MANAGER, force: true });
+        remember(memory, uid ?? '', { applied, latest });
+        return latest;
+      } catch (error) {
+        if (!isConflict(error) || tried === MOST_TRIES) throw error;
+      }
+      current = await client.get(name, namespace, options);
+      if (current.metadata.uid !== uid) return undefined;
+    }
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;
@@ -77,6 +87,21 @@ function latestOf<T extends KubeObject>(memory: Memory<T>, object: T): T {
   const { uid = '', resourceVersion = '' } = object.metadata;
   const latest = memory.recent.get(uid)?.latest;
   return latest && isNotAfter(resourceVersion, latest.metadata.resourceVersion ?? '') ? latest : object;
+}
+
+/** Whether this is what we applied last, and the object shows what came back then. */
+function differsByOthersOnly<T extends KubeObject & { readonly status?: unknown }>(
+  memory: Memory<T>,
+  uid: string | undefined,
+  applied: unknown,
+  shown: unknown,
+): boolean {
+  const before = memory.beside.get(uid ?? '');
+  return (
+    before !== undefined &&
+    isDeepStrictEqual(applied, before.applied) &&
+    isDeepStrictEqual(shown, plain(before.latest.status))
+  );
 }
 
 function remember<T extends KubeObject & { readonly status?: unknown }>(

@@ -101,7 +101,11 @@ export class ObjectApi implements Transport {
   #apply({ path, body, query }: KubeRequest): KubeResponse {
     return this.#found(path.replace(/\/status$/, ''), (before) => {
       const { metadata, status } = asSent(body) as Stored;
-      if (metadata.uid !== undefined && metadata.uid !== before.metadata.uid) return refusal(409, 'Conflict');
+      // As the real one, it does not look at a UID here.
+      const { resourceVersion } = metadata;
+      if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion) {
+        return refusal(409, 'Conflict');
+      }
       const owner = `${before.metadata.uid} ${String(query?.['fieldManager'])}`;
       const { conditions, ...fields } = status as { readonly conditions?: readonly { readonly type: string }[] };
       const given = new Map<string, unknown>(Object.entries(fields));

@@ -53,7 +53,7 @@ describe('what is sent', () => {
     expect(JSON.parse(JSON.stringify(api.requests[0]?.body))).toEqual({
       apiVersion: 'test.io/v1',
       kind: 'Thing',
-      metadata: { name: 'a', namespace: 'ns', uid: before.metadata.uid },
+      metadata: { name: 'a', namespace: 'ns', resourceVersion: before.metadata.resourceVersion },
       status: { ready: 1 },
     });
     expect(after).toEqual(live());
@@ -189,8 +189,36 @@ describe('an object that is not there any more', () => {
     const gone = live();
     api.remove(PATH);
     api.put(PATH, {});
-    await expect(writeStatus(client, gone, { ready: 1 })).rejects.toMatchObject({ reason: 'Conflict' });
+    expect(await writeStatus(client, gone, { ready: 1 })).toBeUndefined();
     expect(live().status).toBeUndefined();
+  });
+});
+
+describe('an object that somebody else writes to', () => {
+  it('is read again, and what it shows then is what counts', async () => {
+    const stale = live();
+    api.put(PATH, { spec: { size: 2 }, status: { ready: 1 } });
+    await writeStatus(client, stale, { ready: 1 });
+    expect(live()).toMatchObject({ spec: { size: 2 }, status: { ready: 1 } });
+    expect(api.requests.map(({ method }) => method)).toEqual(['PATCH', 'GET']);
+  });
+
+  it('gets its status in the end, with the spec that is there', async () => {
+    const stale = live();
+    let size = 2;
+    const busy = { kind: 'first' as const, happens: (): unknown => api.put(PATH, { spec: { size: ++size } }) };
+    const calm = { kind: 'first' as const, happens: () => undefined };
+    api.interferences.push(busy, calm, busy, calm, busy);
+    await writeStatus(client, stale, { ready: 1 });
+    expect(live()).toMatchObject({ spec: { size: 5 }, status: { ready: 1 } });
+  });
+
+  it('is not fought over for ever', async () => {
+    const conflict = { kind: 'status' as const, status: 409, reason: 'Conflict' };
+    const calm = { kind: 'first' as const, happens: () => undefined };
+    for (let i = 0; i < 20; i++) api.interferences.push(conflict, calm);
+    await expect(writeStatus(client, live(), { ready: 1 })).rejects.toMatchObject({ reason: 'Conflict' });
+    expect(api.requests.length).toBeLessThan(12);
   });
 });
 
