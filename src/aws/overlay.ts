@@ -85,7 +85,7 @@ export class Overlay {
     for (const [id, image] of listed) if (!this.#gone.has(id)) images.set(id, this.#withTags(image));
     for (const [id, { image, since }] of this.#created) {
       const shown = listed.get(id);
-      if (!shown) images.set(id, this.#withTags(image));
+      if (!shown) images.set(id, this.#laidOver(image));
       else if (shown.tags[TAG.sourceImage] !== undefined) this.#created.delete(id);
       else if (isOld(since, begun)) images.set(id, { ...shown, tags: image.tags, state: 'transient', untagged: true });
     }
@@ -125,21 +125,24 @@ export class Overlay {
     map.set(id, entries);
   }
 
-  #withTags<T extends { readonly id: string; readonly tags: Tags }>(item: T): T {
-    return this.#tags.has(item.id) ? { ...item, tags: this.#tagsOf(item.id, item.tags) } : item;
+  /** What EC2 shows, with what was written since. What it shows by itself is forgotten. */
+  #withTags<T extends { readonly id: string; readonly tags: Tags }>(shown: T): T {
+    const entries = this.#tags.get(shown.id);
+    if (!entries) return shown;
+    for (const [key, { value }] of entries) if (shown.tags[key] === value) entries.delete(key);
+    if (entries.size === 0) this.#tags.delete(shown.id);
+    return this.#laidOver(shown);
   }
 
-  #tagsOf(id: string, shown: Tags): Tags {
-    const entries = this.#tags.get(id);
-    if (!entries) return shown;
-    const tags: Record<string, string> = { ...shown };
+  #laidOver<T extends { readonly id: string; readonly tags: Tags }>(item: T): T {
+    const entries = this.#tags.get(item.id);
+    if (!entries) return item;
+    const tags: Record<string, string> = { ...item.tags };
     for (const [key, { value }] of entries) {
-      if (shown[key] === value) entries.delete(key);
-      else if (value === undefined) delete tags[key];
+      if (value === undefined) delete tags[key];
       else tags[key] = value;
     }
-    if (entries.size === 0) this.#tags.delete(id);
-    return tags;
+    return { ...item, tags };
   }
 
   /** Of what was written long before a listing was begun, the listing itself tells. */
