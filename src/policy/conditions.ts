@@ -45,7 +45,10 @@ interface PartState {
   readonly reason?: string;
   readonly message: string;
   readonly stalled: boolean;
-  readonly moving: boolean;
+  /** Something changes by itself, or is tried again. */
+  readonly waiting: boolean;
+  /** Actions are due. */
+  readonly due: boolean;
 }
 
 /** A wait that is due some day is no sign of work under way. */
@@ -71,12 +74,13 @@ function stateOf(outcome: Outcome, part: Part): PartState {
     })),
   ].toSorted((left, right) => rank(left.effect) - rank(right.effect) || (left.text < right.text ? -1 : 1));
   const stalled = problems.some(({ effect }) => effect === 'stalls');
-  const moving = waits.length > 0 || due.length > 0 || problems.some(({ effect }) => effect === 'retries');
+  const waiting = waits.length > 0 || problems.some(({ effect }) => effect === 'retries');
+  const state = { stalled, waiting, due: due.length > 0 };
   const first = problems[0];
-  if (first) return { reason: first.code, message: list(problems.map(({ text }) => text)), stalled, moving };
+  if (first) return { ...state, reason: first.code, message: list(problems.map(({ text }) => text)) };
   if (waits.length > 0 || due.length > 0)
-    return { reason: UNDER_WAY[part], message: progress(part, due.length, waits), stalled, moving };
-  return { message: '', stalled, moving };
+    return { ...state, reason: UNDER_WAY[part], message: progress(part, due.length, waits) };
+  return { ...state, message: '' };
 }
 
 const UNDER_WAY: Readonly<Record<Part, string>> = {
@@ -153,12 +157,16 @@ function rootOf(outcome: Outcome, parts: ReadonlyMap<Part, PartState>, findings:
     const text = state.message || 'the policy is being deleted';
     return [
       ready('False', state.reason ?? 'Deleting', text),
-      state.stalled && !state.moving
+      state.stalled && !isMoving(state)
         ? { type: 'Stalled', status: 'True', reason: state.reason ?? 'DeletionBlocked', message: cut(text) }
         : { type: 'Reconciling', status: 'True', reason: 'Deleting', message: cut(text) },
     ];
   }
-  if (input.spec.suspend) return [ready('False', 'Suspended', 'spec.suspend is true: no work is done on this policy')];
+  if (input.spec.suspend) {
+    const open = list(['replication', 'access'].map((part) => parts.get(part as Part)?.message ?? '').filter(Boolean));
+    const text = 'spec.suspend is true: no work is done on this policy';
+    return [ready('False', 'Suspended', open ? `${text}, but that temporary grants are taken back: ${open}` : text)];
+  }
   const bad = findings.filter(({ status }) => status !== 'True');
   if (input.spec.mode === 'Plan' && bad.every(({ reason }) => isOnlyDue(reason))) {
     const due = plan.actions.length;
@@ -174,23 +182,25 @@ function rootOf(outcome: Outcome, parts: ReadonlyMap<Part, PartState>, findings:
   }
   if (bad.length === 0) return [ready('True', 'Ready', counts.summary)];
   const states = [...parts.values()];
-  const moving = input.spec.mode === 'Apply' && states.some((state) => state.moving);
-  const stalled = [...parts.values()].find((state) => state.stalled);
+  // A plan that is only published does not carry itself out.
+  const moving = states.filter((state) => (input.spec.mode === 'Plan' ? state.waiting : isMoving(state)));
+  const stalled = states.find((state) => state.stalled);
   const worst = stalled ?? states.find(({ reason }) => reason !== undefined);
   const reason = worst?.reason ?? bad[0]?.reason ?? 'NotReady';
   const message = cut(worst?.message ?? bad[0]?.message ?? '');
   const root = ready('False', reason, message);
-  if (moving)
-    return [root, { type: 'Reconciling', status: 'True', reason: 'Progressing', message: cut(progressOf(states)) }];
+  if (moving.length > 0) {
+    const text = list(moving.map((state) => state.message));
+    return [root, { type: 'Reconciling', status: 'True', reason: 'Progressing', message: cut(text) }];
+  }
   return [root, { type: 'Stalled', status: 'True', reason, message }];
 }
 
 const isOnlyDue = (reason: string): boolean => Object.values(UNDER_WAY).includes(reason);
 
-const progressOf = (states: readonly PartState[]): string =>
-  list(states.filter(({ moving }) => moving).map(({ message }) => message));
+const isMoving = ({ waiting, due }: PartState): boolean => waiting || due;
 
-/** At most `max` characters, cut at the end. */
+/** At most `max` characters, cut at the end, and never through the middle of one. */
 export function cut(text: string, max = MAX_MESSAGE): string {
-  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
+  return text.length <= max ? text : `${text.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

@@ -21,7 +21,7 @@ function tagsOfSource(version: Version): Tags {
 }
 
 /** The tags by which a copy is known: whose it is, of which source, in which family. */
-export function identityTags(owner: Owner, version: Version, attempt: Attempt): Tags {
+export function identityTags(owner: Owner, version: Version, attempt: Attempt, originId: string | undefined): Tags {
   const attempted = attemptTag(attempt);
   return {
     ...ownerTags(owner),
@@ -31,6 +31,7 @@ export function identityTags(owner: Owner, version: Version, attempt: Attempt): 
     [TAG.sourceCreated]: isoTime(version.createdAt),
     [TAG.sourceName]: version.name,
     [TAG.family]: version.family,
+    ...(originId !== undefined && { [TAG.origin]: originId }),
     ...(attempted !== undefined && { [TAG.attempt]: attempted }),
   };
 }

@@ -1,7 +1,11 @@
+import { takeOver } from './marks.ts';
 import { type Image, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
+import { OpenOrigins } from './pending-copies.ts';
+import { protectedBy } from './protection.ts';
+import { ReadyCount } from './ready-count.ts';
 import { deleteLeftovers, parseKey, removeImage } from './removal.ts';
-import { DailyBudget, evidenceFor, inUse, originOfPending, protectedBy, ReadyCount } from './retirement.ts';
+import { DailyBudget, evidenceFor, inUse, type Objection, originInUse } from './retirement.ts';
 import { tempGrantAccounts } from './tags.ts';
 import { closeUnneeded, markedOrigins } from './temporary-grants.ts';
 import type { Copy, Version } from './versions.ts';
@@ -15,24 +19,25 @@ const DELETIONS_PER_DAY = 10;
  * @returns whether nothing is left, so that the finalizer may go
  */
 export function windDown(pass: Pass): boolean {
-  if (!everythingSeen(pass)) return false;
+  const { draft, spec } = pass;
+  const seen = everythingSeen(pass);
   closeUnneeded(pass, () => false);
   const open = [...markedOrigins(pass)].filter(({ image }) => tempGrantAccounts(image.tags).length > 0);
   for (const { image, target } of open) {
-    pass.draft.wait({
+    draft.wait({
       part: 'deletion',
       subject: label(image.name, image.id),
       target,
       message: `the temporary grant to ${tempGrantAccounts(image.tags).join(', ')} is taken back first, once the copies that need it have ended`,
     });
   }
-  if (pass.spec.deletionPolicy === 'Retain') return open.length === 0;
+  if (spec.deletionPolicy === 'Retain') return seen && open.length === 0;
+  // Without the source nobody knows which image is the last one.
+  if (!inventoryOf(pass, pass.owner.source)) return false;
   const left = deleteCopies(pass);
   deleteLeftovers(pass);
-  const { draft } = pass;
-  return (
-    !left && open.length === 0 && draft.actions.length === 0 && draft.waits.length === 0 && draft.needs().length === 0
-  );
+  const idle = draft.actions.length === 0 && draft.waits.length === 0 && draft.needs().length === 0;
+  return seen && !left && open.length === 0 && idle;
 }
 
 /** With a target out of sight nobody can say that nothing is left there. */
@@ -47,7 +52,7 @@ function everythingSeen(pass: Pass): boolean {
       subject: key,
       target: parseKey(key),
       message: `whether anything of this policy is left in ${key} cannot be seen: ${view.message}. Restore the access, or let go of what is there by removing the finalizer: kubectl patch amipolicy ${pass.owner.name} -n ${pass.owner.namespace} --type=merge -p '{"metadata":{"finalizers":null}}'`,
-      effect: 'stalls',
+      effect: view.stalls ? 'stalls' : 'retries',
     });
   }
   return seen;
@@ -65,48 +70,33 @@ function deleteCopies(pass: Pass): boolean {
   const budget = new DailyBudget(pass, pass.spec.retention?.maxDeletionsPerDay ?? DELETIONS_PER_DAY);
   let left = false;
   for (const version of pass.set.versions.toReversed()) {
-    for (const copies of version.copies.values()) {
-      for (const copy of copies) {
-        left = true;
-        if (copy.ownership.kind === 'ours') deleteCopy(pass, version, copy, ready, budget);
-      }
+    for (const copy of [...version.copies.values()].flat()) {
+      left = true;
+      // What an earlier policy of this name has left belongs to this one first, and is deleted then.
+      if (copy.ownership.kind === 'former') takeOver(pass, version, copy);
+      else deleteCopy(pass, version, copy, ready, budget);
     }
   }
   return left;
 }
 
+const WHY = 'the policy is being deleted, with deletionPolicy Delete';
+
 function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount, budget: DailyBudget): void {
   const { image, target } = copy;
-  const keepSnapshots = pass.spec.retention?.snapshots === 'Keep';
-  const why = 'the policy is being deleted, with deletionPolicy Delete';
-  if (image.state === 'failed') {
-    removeImage(pass, version, copy, { kind: 'CleanUpFailedCopy', reason: why, keepSnapshots: false, counts: false });
-    return;
-  }
-  if (image.state === 'pending') {
-    removeImage(pass, version, copy, {
-      kind: 'CancelCopy',
-      reason: `${why}, and the copy is not ready yet`,
-      keepSnapshots: false,
-      counts: false,
-    });
-    return;
-  }
-  if (image.state !== 'available' && image.state !== 'disabled') {
-    pass.draft.wait({
-      part: 'deletion',
-      subject: label(version.name, image.id),
-      target,
-      message: `it is ${image.state}`,
-    });
-    return;
-  }
+  const { state } = image;
   const subject = label(version.name, image.id);
+  if (state === 'transient') {
+    pass.draft.wait({ part: 'deletion', subject, target, message: 'it is in transition, says EC2' });
+    return;
+  }
+  const unfinished = state === 'failed' || state === 'pending';
   const objection =
     protectedBy(image) ??
-    stillNeeded(pass, version, image, ready) ??
-    inUse(pass, image, target, subject) ??
-    budget.objection(version);
+    broken(image) ??
+    (unfinished ? undefined : stillNeeded(pass, version, image, ready)) ??
+    (unfinished ? undefined : inUse(pass, image, target, subject)) ??
+    (unfinished ? undefined : budget.objection(version));
   if (objection === 'asking') return;
   if (objection) {
     const byItself = objection.code === 'DailyLimit' || objection.code === 'OriginInUse';
@@ -120,27 +110,36 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
     });
     return;
   }
+  if (unfinished) {
+    removeImage(pass, version, copy, {
+      kind: state === 'failed' ? 'CleanUpFailedCopy' : 'CancelCopy',
+      reason: state === 'failed' ? WHY : `${WHY}, and the copy is not ready yet`,
+      keepSnapshots: false,
+      counts: false,
+    });
+    return;
+  }
   budget.spend(version);
-  ready.remove(version, target, image);
+  ready.remove(version, copy);
   removeImage(pass, version, copy, {
     kind: 'DeregisterImage',
-    reason: `${why}; unused: ${evidenceFor(pass, image, target).join(', ')}`,
-    keepSnapshots,
+    reason: `${WHY}; unused: ${evidenceFor(pass, image, target).join(', ')}`,
+    keepSnapshots: pass.spec.retention?.snapshots === 'Keep',
     counts: true,
   });
 }
 
-function stillNeeded(
-  pass: Pass,
-  version: Version,
-  image: Image,
-  ready: ReadyCount,
-): { readonly code: string; readonly message: string } | undefined {
-  const pending = originOfPending(pass, image);
-  if (pending !== undefined) return { code: 'OriginInUse', message: `kept: ${pending} is being copied from it` };
-  const sourceUnseen = inventoryOf(pass, pass.owner.source) === undefined;
-  if (image.state === 'available' && (sourceUnseen || ready.everywhere(version.family) <= 1)) {
-    return { code: 'LastImage', message: `kept: it is the last usable image of family ${version.family} anywhere` };
-  }
-  return undefined;
+function broken({ state }: Image): Objection | undefined {
+  if (state !== 'invalid' && state !== 'error') return undefined;
+  return {
+    code: 'CopyBroken',
+    message: `EC2 says that it is in state ${state}: look at it and deregister it yourself`,
+  };
+}
+
+function stillNeeded(pass: Pass, version: Version, image: Image, ready: ReadyCount): Objection | undefined {
+  const origin = originInUse(pass, image, new OpenOrigins());
+  if (origin) return origin;
+  if (image.state !== 'available' || ready.everywhere(version.family) > 1) return undefined;
+  return { code: 'LastImage', message: `kept: it is the last usable image of family ${version.family} anywhere` };
 }

@@ -3,9 +3,9 @@ import { markCopies } from './marks.ts';
 import { reportMassWithdrawals } from './mass-withdrawal.ts';
 import { targetKey } from './model.ts';
 import { inventoryOf, label, type Pass, type PlanInput } from './pass.ts';
-import { OpenOrigins, placeCopies } from './placement.ts';
+import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
-import { cleanUpFailed, deleteLeftovers, parseKey } from './removal.ts';
+import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './removal.ts';
 import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
 import { shareImages } from './sharing.ts';
@@ -25,7 +25,8 @@ export interface Decision {
  * Decides what is to be done for one policy. Pure: the same input gives the same plan, whoever asks (controller, command
  * line, dry run). What is missing to decide the rest is in `plan.needs`; ask for it and decide again.
  */
-export function makePlan(input: PlanInput): Decision {
+export function makePlan(given: PlanInput): Decision {
+  const input = { ...given, targets: inOrder(given.targets) };
   const set = versionsOf(input.spec, input.owner, input.targets);
   const standings = standingsOf(input.spec, set.versions, input.now);
   const draft = new PlanDraft();
@@ -49,18 +50,27 @@ export function makePlan(input: PlanInput): Decision {
   };
 }
 
+/** Targets by name, so that what follows does not depend on the order in which they answered. */
+function inOrder(targets: PlanInput['targets']): PlanInput['targets'] {
+  return new Map([...targets].sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
 function reconcile(pass: Pass): void {
   reportAccess(pass);
   reportSources(pass);
-  // Without the source nobody knows which versions are the newest.
-  const open = inventoryOf(pass, pass.owner.source) ? placeCopies(pass) : new OpenOrigins();
+  reportLookalikes(pass);
+  // Without the source nobody knows which versions are the newest, nor which grants are still needed for them.
+  const open = inventoryOf(pass, pass.owner.source) ? placeCopies(pass) : undefined;
   keepTags(pass);
   shareImages(pass);
   markCopies(pass);
   reportMassWithdrawals(pass);
-  closeUnneeded(pass, (image, account) => open.has(image, account));
-  cleanUpFailed(pass);
-  retire(pass);
+  if (open) {
+    closeUnneeded(pass, (image, account) => open.has(image, account));
+    cleanUpFailed(pass);
+    retire(pass, open);
+    clearRemovalMarks(pass);
+  }
   deleteLeftovers(pass);
 }
 
@@ -92,18 +102,22 @@ function reportSources(pass: Pass): void {
         target: owner.source,
         message: `the source image is ${image.state}; it counts once it is available`,
       });
-    } else if (image.state === 'failed') {
+    } else {
+      const failed = image.state === 'failed';
       draft.block({
         part: 'source',
-        code: 'SourceFailed',
+        code: failed ? 'SourceFailed' : 'SourceNotUsable',
         subject,
         target: owner.source,
-        message: `the source image failed (${image.stateReason ?? 'EC2 gave no reason'}) and is passed over. Deregister it`,
+        message: failed
+          ? `the source image failed (${image.stateReason ?? 'EC2 gave no reason'}) and is passed over. Deregister it`
+          : `the source image is ${image.state} and is passed over. It counts again once it is available`,
         effect: 'keeps',
       });
     }
   }
-  if (set.versions.length > 0) return;
+  const comes = set.unready.some(({ state }) => state === 'pending' || state === 'transient');
+  if (set.versions.length > 0 || comes) return;
   const { region } = owner.source;
   draft.block({
     part: 'source',
@@ -113,6 +127,19 @@ function reportSources(pass: Pass): void {
     message: `no available image of account ${owner.source.account} in ${region} matches ${criteria(spec.source.images)}. Look with: aws ec2 describe-images --owners self --region ${region}`,
     effect: 'stalls',
   });
+}
+
+function reportLookalikes({ set, draft }: Pass): void {
+  for (const { image, target } of set.lookalikes) {
+    draft.block({
+      part: 'replication',
+      code: 'NotOurCopy',
+      subject: label(image.name, image.id),
+      target,
+      message: `it carries the tags of a copy of this policy, but EC2 says that it was made from ${image.madeFrom}: somebody copied an image with its tags. It is left alone; take its amifleet.io tags off`,
+      effect: 'keeps',
+    });
+  }
 }
 
 function criteria(images: Pass['spec']['source']['images']): string {

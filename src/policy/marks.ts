@@ -1,7 +1,7 @@
 import { ownerTags } from './identity.ts';
 import type { Target } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
-import { isoTime, TAG } from './tags.ts';
+import { isoTime, TAG, timeIn } from './tags.ts';
 import { type Copy, isSourceTarget, type Version } from './versions.ts';
 
 /**
@@ -26,7 +26,7 @@ export function markCopies(pass: Pass): void {
 }
 
 /** A policy that was made again under its name, or first applied from a file, takes its copies back. */
-function takeOver(pass: Pass, version: Version, copy: Copy): void {
+export function takeOver(pass: Pass, version: Version, copy: Copy): void {
   const { draft, owner } = pass;
   const snapshots = copy.image.volumes.flatMap(({ snapshotId }) => (snapshotId === undefined ? [] : [snapshotId]));
   draft.act({
@@ -67,10 +67,11 @@ function markWithdrawn(pass: Pass, version: Version, copy: Copy): void {
 
 function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | undefined): void {
   const { draft, now, spec, standings } = pass;
-  const marked = copy.image.tags[TAG.surplusSince] !== undefined;
+  const { tags } = copy.image;
   const subject = label(version.name, copy.image.id);
   const why = surplusReason(pass, version, copy.target, original);
-  if (why !== undefined && !marked && spec.retention) {
+  // A mark that cannot be read as a time would keep the copy for ever; it is written again.
+  if (why !== undefined && timeIn(tags, TAG.surplusSince) === undefined && spec.retention) {
     draft.act({
       id: `mark-surplus ${copy.image.id}`,
       kind: 'MarkSurplus',
@@ -80,7 +81,7 @@ function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | 
       call: { do: 'tag', resources: [copy.image.id], tags: { [TAG.surplusSince]: isoTime(now) } },
     });
   }
-  if (why === undefined && marked) {
+  if (why === undefined && tags[TAG.surplusSince] !== undefined) {
     const standing = standings.of(version, copy.target);
     draft.act({
       id: `clear-surplus ${copy.image.id}`,
@@ -111,6 +112,7 @@ export function surplusReason(
 
 /** The copy that stays where there are two of one version in one target: the oldest that is ready, else the oldest. */
 export function duplicateOf(copy: Copy, copies: readonly Copy[]): Copy | undefined {
+  if (copies.length < 2) return undefined;
   const live = copies.filter(({ image }) => image.state === 'available' || image.state === 'pending');
   const kept = live.find(({ image }) => image.state === 'available') ?? live[0];
   return kept && kept.image.id !== copy.image.id && live.includes(copy) ? kept : undefined;

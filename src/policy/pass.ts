@@ -9,7 +9,7 @@ import {
   type TargetView,
   targetKey,
 } from './model.ts';
-import type { PlanDraft } from './plan.ts';
+import type { Part, PlanDraft } from './plan.ts';
 import type { Standings } from './standing.ts';
 import type { Attempt } from './token.ts';
 import type { VersionSet } from './versions.ts';
@@ -73,17 +73,23 @@ export function inventoryOf(input: PlanInput, target: Target): Inventory | undef
  * Who may launch an image. Undefined while that is not known: then it was put among what has to be asked, or the
  * refusal of AWS was written down, and nothing may be concluded.
  */
-export function launchGrantsOf(pass: Pass, target: Target, image: Image, subject: string): LaunchGrants | undefined {
+export function launchGrantsOf(
+  pass: Pass,
+  target: Target,
+  image: Image,
+  subject: string,
+  part: Part,
+): LaunchGrants | undefined {
   const answer = inventoryOf(pass, target)?.launchGrants.get(image.id);
   if (answer?.ok) return answer.value;
   if (!answer) pass.draft.need({ kind: 'launchGrants', target, imageId: image.id });
   else {
     pass.draft.block({
-      part: 'sharing',
+      part,
       code: 'PermissionsUnknown',
       subject,
       target,
-      message: `the launch permissions of ${image.id} could not be read: ${answer.why}`,
+      message: `the launch permissions of ${image.id} could not be read: ${answer.why}. Nothing that depends on them is done until they can`,
       effect: 'retries',
     });
   }

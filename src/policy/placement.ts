@@ -1,25 +1,13 @@
 import { identityTags, userTags } from './copy-tags.ts';
-import { type Image, type Inventory, type Target, targetKey } from './model.ts';
+import { type Inventory, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
+import { OpenOrigins } from './pending-copies.ts';
 import { precedingRival } from './rivals.ts';
 import { sizeOf } from './standing.ts';
 import { isoTime, MAX_TAGS } from './tags.ts';
 import { type Origin, openFor } from './temporary-grants.ts';
 import { type Attempt, clientToken, FIRST_ATTEMPT, nextAttempt } from './token.ts';
 import { type Copy, foreignKey, isSourceTarget, type Version } from './versions.ts';
-
-/** Which accounts still have copies to start from which origin: their temporary grants must stay. */
-export class OpenOrigins {
-  readonly #open = new Set<string>();
-
-  add(image: Image, account: string): void {
-    this.#open.add(`${image.id} ${account}`);
-  }
-
-  has(image: Image, account: string): boolean {
-    return this.#open.has(`${image.id} ${account}`);
-  }
-}
 
 /**
  * Plans the copies that are missing: every wanted version in every target of the spec. Within a family and target older
@@ -70,29 +58,19 @@ function placeOne(
   const { draft, owner } = pass;
   if (isSourceTarget(target, owner.source) && version.source.kind === 'usable') return undefined;
   const subject = label(version.name, version.id);
-  const copies = version.copies.get(targetKey(target)) ?? [];
-  if (copies.some(isLive)) return reportLive(pass, version, target, copies);
+  const key = targetKey(target);
+  const copies = version.copies.get(key) ?? [];
+  if (copies.some(isThere)) return reportThere(pass, version, target, copies);
   if (isContested(pass, version, target, subject)) return undefined;
 
   const origin = originOf(pass, version, target);
-  if (!origin) {
-    draft.block({
-      part: 'replication',
-      code: 'NoOrigin',
-      subject,
-      target,
-      message:
-        'there is nothing to copy from: the source image is not usable and no copy of it is ready. Restore the source image, or exclude the version',
-      effect: 'stalls',
-    });
-    return undefined;
-  }
+  if (!origin) return reportNoOrigin(pass, version, target, subject);
   const attempt = attemptFor(pass, version, target, copies, subject);
   if (!attempt) {
-    open.add(origin.image, target.account);
+    open.add(origin, target.account, key);
     return undefined;
   }
-  const tags = { ...userTags(pass.spec, version), ...identityTags(owner, version, attempt) };
+  const tags = { ...userTags(pass.spec, version), ...identityTags(owner, version, attempt, origin.image.id) };
   const tagCount = Object.keys(tags).length;
   if (tagCount > MAX_TAGS - RESERVED_TAGS) {
     draft.block({
@@ -105,7 +83,7 @@ function placeOne(
     });
     return undefined;
   }
-  open.add(origin.image, target.account);
+  open.add(origin, target.account, key);
   if (slots.free <= 0) {
     draft.wait({
       part: 'replication',
@@ -127,7 +105,7 @@ function placeOne(
   }
   slots.free -= 1;
   return draft.act({
-    id: `copy ${version.id} ${targetKey(target)}`,
+    id: `copy ${version.id} ${key}`,
     kind: 'CopyImage',
     target,
     subject,
@@ -158,24 +136,65 @@ function placeOne(
 /** Room for what this controller writes on a copy later: surplus-since, withdrawn-since, a temporary grant or two. */
 const RESERVED_TAGS = 5;
 
-const isLive = ({ image }: Copy): boolean =>
-  image.state === 'available' || image.state === 'pending' || image.state === 'transient' || image.state === 'disabled';
+/** Only a failed copy is made again. What EC2 calls `invalid` or `error` nobody knows the meaning of. */
+const isThere = ({ image }: Copy): boolean => image.state !== 'failed';
 
-function reportLive(pass: Pass, version: Version, target: Target, copies: readonly Copy[]): undefined {
+const isUnderWay = ({ image }: Copy): boolean => image.state === 'pending' || image.state === 'transient';
+
+function reportThere(pass: Pass, version: Version, target: Target, copies: readonly Copy[]): undefined {
   const subject = label(version.name, version.id);
-  const best = copies.find(({ image }) => image.state === 'available') ?? copies.find(isLive);
-  if (best && (best.image.state === 'pending' || best.image.state === 'transient')) {
-    pass.draft.wait({ part: 'replication', subject, target, message: `${best.image.id} is being copied` });
-  } else if (best?.image.state === 'disabled') {
+  if (copies.some(({ image }) => image.state === 'available')) return;
+  const best = copies.find(isUnderWay) ?? copies.find(isThere);
+  if (!best) return;
+  const { id, state, untagged } = best.image;
+  if (untagged) {
     pass.draft.block({
       part: 'replication',
-      code: 'CopyDisabled',
+      code: 'CopyUntagged',
       subject,
       target,
-      message: `${best.image.id} is disabled, and not by this policy. Enable it, or deregister it so that it is copied again`,
+      message: `${id} was made for this and does not carry the tags that went with the request, so that nothing is done with it. See what takes tags off there, and deregister it so that it is copied again`,
       effect: 'stalls',
     });
+    return;
   }
+  if (isUnderWay(best)) {
+    pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being copied` });
+    return;
+  }
+  const disabled = state === 'disabled';
+  pass.draft.block({
+    part: 'replication',
+    code: disabled ? 'CopyDisabled' : 'CopyBroken',
+    subject,
+    target,
+    message: disabled
+      ? `${id} is disabled, and not by this policy. Enable it, or deregister it so that it is copied again`
+      : `EC2 says that ${id} is in state ${state}, which no image leaves. Deregister it so that it is copied again`,
+    effect: 'stalls',
+  });
+}
+
+/** A copy that is under way, or not taken over yet, will be an origin by itself. */
+function reportNoOrigin(pass: Pass, version: Version, target: Target, subject: string): undefined {
+  const part = 'replication';
+  const copies = [...version.copies.values()].flat();
+  const coming = copies.find(({ image }) => image.state === 'available') ?? copies.find(isUnderWay);
+  if (coming) {
+    const until = coming.image.state === 'available' ? 'is taken over by this policy' : 'is ready';
+    const message = `the source image is not usable; it is copied from ${coming.image.id} in ${targetKey(coming.target)} once that ${until}`;
+    pass.draft.wait({ part, subject, target, message });
+    return;
+  }
+  pass.draft.block({
+    part,
+    code: 'NoOrigin',
+    subject,
+    target,
+    message:
+      'there is nothing to copy from: the source image is not usable and no copy of it is ready. Restore the source image, or exclude the version',
+    effect: 'stalls',
+  });
 }
 
 /** Whether somebody else has, or has the better right to, this version here. Both names go into the message. */
@@ -239,8 +258,8 @@ function attemptFor(
     .filter(({ image }) => image.state === 'failed')
     .toSorted((left, right) => right.attempt.count - left.attempt.count)[0];
   if (!failed) return lost ?? FIRST_ATTEMPT;
-  const next = nextAttempt(failed.attempt, failed.image.id);
-  if (lost && lost.count > next.count) return lost;
+  const after = nextAttempt(failed.attempt, failed.image.id);
+  const next = lost && lost.count > after.count ? lost : after;
   const due = failed.image.createdAt + retryDelayMs(next.count);
   const because = failed.image.stateReason ?? 'EC2 gave no reason';
   pass.draft.block({

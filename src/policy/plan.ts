@@ -1,4 +1,4 @@
-import type { LaunchGrants, Need, Tags, Target } from './model.ts';
+import { type LaunchGrants, type Need, type Tags, type Target, targetKey } from './model.ts';
 import type { Attempt } from './token.ts';
 
 /** One mutating AWS call, with everything that goes into it. Repeating it does no harm. */
@@ -129,6 +129,7 @@ export class PlanDraft {
   readonly blocked: Blocked[] = [];
   readonly #needs = new Map<string, Need>();
   readonly #ids = new Set<string>();
+  readonly #said = new Set<string>();
 
   /** Adds an action once; the same id again is the same action. Returns the id. */
   act(action: Omit<Action, 'needs' | 'follows'> & Partial<Pick<Action, 'needs' | 'follows'>>): string {
@@ -143,12 +144,18 @@ export class PlanDraft {
     this.waits.push(wait);
   }
 
+  /** Adds a refusal once: several parts may stumble over the same thing. */
   block(blocked: Blocked): void {
+    const { part, code, subject, target } = blocked;
+    const key = `${part} ${code} ${target ? targetKey(target) : ''} ${subject}`;
+    if (this.#said.has(key)) return;
+    this.#said.add(key);
     this.blocked.push(blocked);
   }
 
   need(need: Need): void {
-    this.#needs.set(JSON.stringify(need), need);
+    const of = 'imageId' in need ? need.imageId : 'snapshotId' in need ? need.snapshotId : '';
+    this.#needs.set(`${need.kind} ${targetKey(need.target)} ${of}`, need);
   }
 
   needs(): readonly Need[] {

@@ -1,10 +1,10 @@
 import { ownershipOf } from './identity.ts';
-import type { Snapshot, Target, TargetKey } from './model.ts';
+import { type Snapshot, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import type { ActionKind } from './plan.ts';
+import { protectedBy } from './protection.ts';
 import { isoTime, TAG } from './tags.ts';
-import { nextAttempt } from './token.ts';
-import type { Copy, Version } from './versions.ts';
+import { type Copy, isSourceTarget, type Version } from './versions.ts';
 
 /**
  * How images leave. The snapshots are marked first, then the image is deregistered, then, in a later pass that no longer
@@ -66,18 +66,66 @@ export function removeImage(
 }
 
 /** The snapshots of a copy: those it lists, and those that EC2 says were made for it and that carry our identity. */
-function snapshotsOf(pass: Pass, copy: Copy): Snapshot[] {
-  const inventory = inventoryOf(pass, copy.target);
-  const listed = new Set(copy.image.volumes.map(({ snapshotId }) => snapshotId));
-  return [...(inventory?.snapshots.values() ?? [])].filter(
-    (snapshot) =>
-      ownershipOf(snapshot.tags, pass.owner).kind === 'ours' &&
-      (listed.has(snapshot.id) || madeFor(snapshot) === copy.image.id),
-  );
+function snapshotsOf(pass: Pass, { image, target }: Copy): Snapshot[] {
+  const all = inventoryOf(pass, target)?.snapshots;
+  const listed = image.volumes.flatMap(({ snapshotId }) => all?.get(snapshotId ?? '') ?? []);
+  const madeForIt = madeForImages(pass).get(`${targetKey(target)} ${image.id}`) ?? [];
+  return [...new Set([...listed, ...madeForIt])]
+    .filter((snapshot) => ownershipOf(snapshot.tags, pass.owner).kind === 'ours')
+    .sort((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+const known = new WeakMap<Pass, Map<string, Snapshot[]>>();
+
+/** Snapshots by the target and the image that they were made for. */
+function madeForImages(pass: Pass): Map<string, Snapshot[]> {
+  const before = known.get(pass);
+  if (before) return before;
+  const found = new Map<string, Snapshot[]>();
+  for (const [key, view] of pass.targets) {
+    if (view.kind !== 'observed') continue;
+    for (const snapshot of view.inventory.snapshots.values()) {
+      const imageId = madeFor(snapshot);
+      if (imageId === undefined) continue;
+      const list = found.get(`${key} ${imageId}`);
+      if (list) list.push(snapshot);
+      else found.set(`${key} ${imageId}`, [snapshot]);
+    }
+  }
+  known.set(pass, found);
+  return found;
+}
+
+/**
+ * Takes the marks of a removal off the snapshots of copies that stay after all. Otherwise a later removal of the image by
+ * somebody else would be taken for ours.
+ */
+export function clearRemovalMarks(pass: Pass): void {
+  if (inventoryOf(pass, pass.owner.source) === undefined) return;
+  for (const version of pass.set.versions) {
+    for (const copy of [...version.copies.values()].flat()) {
+      const { image, target, ownership } = copy;
+      if (ownership.kind !== 'ours' || image.state !== 'available' || pass.draft.has(`deregister ${image.id}`))
+        continue;
+      const marked = snapshotsOf(pass, copy).filter(({ tags }) =>
+        [TAG.deleting, TAG.kept].some((key) => tags[key]?.startsWith(image.id)),
+      );
+      if (marked.length === 0) continue;
+      pass.draft.act({
+        id: `clear-removal ${image.id}`,
+        kind: 'ClearMark',
+        target,
+        subject: `${marked.map(({ id }) => id).join(', ')} of ${label(version.name, image.id)}`,
+        reason: 'its image was to be removed and stays after all',
+        call: { do: 'untag', resources: marked.map(({ id }) => id), keys: [TAG.deleting, TAG.kept] },
+      });
+    }
+  }
 }
 
 /** ec2-facts 5.3: the description that EC2 gives to the snapshots of a copied image names that image. */
 export function madeFor(snapshot: Snapshot): string | undefined {
+  if (!snapshot.description.startsWith('Copied for DestinationAmi ')) return undefined;
   return /^Copied for DestinationAmi (ami-[0-9a-f]+) /.exec(snapshot.description)?.[1];
 }
 
@@ -86,30 +134,44 @@ export function madeFor(snapshot: Snapshot): string | undefined {
  * they stay: their ids and dates are what the next attempt is reckoned from.
  */
 export function cleanUpFailed(pass: Pass): void {
+  if (inventoryOf(pass, pass.owner.source) === undefined) return;
   for (const version of pass.set.versions) {
     for (const copies of version.copies.values()) {
       for (const copy of copies) {
-        if (copy.image.state !== 'failed' || copy.ownership.kind !== 'ours') continue;
-        const successor = copies.find((other) => other.image.state !== 'failed');
-        const later = copies.find(
-          (other) => other.image.state === 'failed' && other.attempt.count > copy.attempt.count,
-        );
-        const standing = pass.standings.of(version, copy.target);
-        const sourceSeen = inventoryOf(pass, pass.owner.source) !== undefined;
-        if (!successor && !later && (standing.kind === 'wanted' || !sourceSeen)) continue;
-        const next = nextAttempt(copy.attempt, copy.image.id);
-        removeImage(pass, version, copy, {
-          kind: 'CleanUpFailedCopy',
-          reason:
-            successor || later
-              ? `the copy failed (${copy.image.stateReason ?? 'no reason given'}) and ${(successor ?? later)?.image.id} takes its place`
-              : `the copy failed (${copy.image.stateReason ?? 'no reason given'}, attempt ${next.count}) and the version is no longer wanted here`,
-          keepSnapshots: false,
-          counts: false,
-        });
+        if (copy.image.state === 'failed' && copy.ownership.kind === 'ours') cleanUp(pass, version, copy, copies);
       }
     }
   }
+}
+
+function cleanUp(pass: Pass, version: Version, copy: Copy, copies: readonly Copy[]): void {
+  const { image, target, attempt } = copy;
+  const successor =
+    copies.find((other) => other.image.state !== 'failed') ??
+    copies.find((other) => other.attempt.count > attempt.count);
+  if (!successor && isMissedThere(pass, version, target)) return;
+  const objection = protectedBy(image);
+  if (objection) {
+    const subject = label(version.name, image.id);
+    pass.draft.block({ part: 'replication', subject, target, effect: 'keeps', ...objection });
+    return;
+  }
+  const why = `the copy failed (${image.stateReason ?? 'no reason given'})`;
+  removeImage(pass, version, copy, {
+    kind: 'CleanUpFailedCopy',
+    reason: successor
+      ? `${why} and ${successor.image.id} takes its place`
+      : `${why}, attempt ${attempt.count + 1}, and the version is no longer wanted here`,
+    keepSnapshots: false,
+    counts: false,
+  });
+}
+
+/** Whether a copy is still to be made there, so that the next attempt is reckoned from the failed one. */
+function isMissedThere(pass: Pass, version: Version, target: Target): boolean {
+  const { owner, standings } = pass;
+  if (isSourceTarget(target, owner.source) && version.source.kind === 'usable') return false;
+  return standings.of(version, target).kind === 'wanted';
 }
 
 /**
@@ -134,10 +196,10 @@ export function deleteLeftovers(pass: Pass): void {
     for (const image of view.inventory.images.values()) {
       for (const { snapshotId } of image.volumes) if (snapshotId !== undefined) used.add(snapshotId);
     }
-    for (const snapshot of view.inventory.snapshots.values()) {
-      if (used.has(snapshot.id) || ownershipOf(snapshot.tags, owner).kind !== 'ours') continue;
-      deleteLeftover(pass, target, snapshot);
-    }
+    [...view.inventory.snapshots.values()]
+      .filter((snapshot) => !used.has(snapshot.id) && ownershipOf(snapshot.tags, owner).kind === 'ours')
+      .sort((left, right) => (left.id < right.id ? -1 : 1))
+      .forEach((snapshot) => deleteLeftover(pass, target, snapshot));
   }
 }
 
@@ -148,6 +210,8 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
   const imageId = marked || madeFor(snapshot);
   const inventory = inventoryOf(pass, target);
   if (!imageId || !inventory || inventory.images.has(imageId)) return;
+  // Somebody else deregistered the image: a policy that keeps snapshots keeps these, too. What never came to be goes.
+  if (!marked && pass.spec.retention?.snapshots === 'Keep' && snapshot.state === 'completed') return;
   const since = marked ? Date.parse(time) : snapshot.startedAt;
   const due = (Number.isNaN(since) ? snapshot.startedAt : since) + (marked ? SETTLE_MS : ORPHAN_AGE_MS);
   const subject = `${snapshot.id} of ${imageId}`;
@@ -176,7 +240,7 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
       code: 'RecycleBinUnknown',
       subject,
       target,
-      message: `kept: whether ${imageId} is in the Recycle Bin could not be read: ${bin.why}`,
+      message: `kept: whether ${imageId} is in the Recycle Bin could not be read: ${bin.why}. Allow ec2:ListImagesInRecycleBin there`,
       effect: 'keeps',
     });
     return;

@@ -3,9 +3,9 @@ import type { PlanStatus, PolicyStatus, TargetStatus, VersionStatus } from '../a
 import { conditionsOf, cut } from './conditions.ts';
 import type { Failure } from './failure.ts';
 import type { Decision } from './make-plan.ts';
-import { type Image, type Target, targetKey } from './model.ts';
+import { type Image, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, type PlanInput } from './pass.ts';
-import type { Action } from './plan.ts';
+import type { Action, Plan } from './plan.ts';
 import { madeFor } from './removal.ts';
 import type { Standings } from './standing.ts';
 import { isoTime, TAG } from './tags.ts';
@@ -40,11 +40,19 @@ const MAX_VERSIONS = 200;
 const MAX_LISTED = 50;
 
 /**
+ * How many bytes of JSON the lists may have: status stays below 256 KiB with them, the conditions (at most 8 of 2000
+ * characters each) and the day's deletions.
+ */
+const BYTES = { targets: 85_000, versions: 60_000, next: 20_000, blocked: 20_000 };
+
+/**
  * Turns a pass into status. Everything is bounded, sorted and free of times that move by themselves: an unchanged world
  * gives an equal status, which is then not written.
  */
 export function report(input: PlanInput, decision: Decision, failures: readonly Failure[]): Report {
-  const targets = decision.standings.targets.map((target) => targetStatus(input, decision, failures, target));
+  const seen = new Lookups(decision.plan, failures);
+  const wanted = decision.set.versions.filter(({ id }) => decision.standings.wanted.has(id));
+  const targets = decision.standings.targets.map((target) => targetStatus(input, wanted, seen, target));
   const counts = countsOf(decision.standings, targets);
   const outcome: Outcome = { ...decision, input, failures, counts };
   const plan = planStatus(outcome);
@@ -53,25 +61,61 @@ export function report(input: PlanInput, decision: Decision, failures: readonly 
       versionCount: decision.set.versions.length,
       targetsReady: `${counts.targetsReady}/${counts.targets}`,
       pendingCopies: counts.pending,
-      targets: targets
-        .toSorted((left, right) => Number(right.problem !== undefined) - Number(left.problem !== undefined))
-        .slice(0, MAX_TARGETS),
-      versions: decision.set.versions.slice(0, MAX_VERSIONS).map((version) => versionStatus(outcome, version)),
+      targets: fitting(
+        targets
+          .toSorted((left, right) => Number(right.problem !== undefined) - Number(left.problem !== undefined))
+          .slice(0, MAX_TARGETS),
+        BYTES.targets,
+      ),
+      versions: fitting(
+        decision.set.versions.slice(0, MAX_VERSIONS).map((version) => versionStatus(outcome, seen, version)),
+        BYTES.versions,
+      ),
       ...(plan && { plan }),
     },
     findings: conditionsOf(outcome),
   };
 }
 
-function targetStatus(
-  input: PlanInput,
-  decision: Decision,
-  failures: readonly Failure[],
-  target: Target,
-): TargetStatus {
-  const { standings, set, plan } = decision;
+/** The first entries, as many as have room. */
+function fitting<T>(entries: readonly T[], bytes: number): T[] {
+  let left = bytes;
+  const end = entries.findIndex((entry) => {
+    left -= Buffer.byteLength(JSON.stringify(entry)) + 1;
+    return left < 0;
+  });
+  return end === -1 ? [...entries] : entries.slice(0, end);
+}
+
+/** What of a plan concerns a target or an image, found without searching. */
+class Lookups {
+  readonly problems = new Map<TargetKey, string>();
+  readonly copies = new Map<TargetKey, number>();
+  /** By image id. */
+  readonly held = new Map<string, string>();
+
+  constructor(plan: Plan, failures: readonly Failure[]) {
+    const problem = (target: Target, text: string): void => {
+      const key = targetKey(target);
+      if (!this.problems.has(key)) this.problems.set(key, text);
+    };
+    for (const { effect, target, subject, message } of plan.blocked) {
+      if (effect !== 'keeps' && target) problem(target, `${subject}: ${message}`);
+      const id = idIn(subject);
+      if (id !== '' && !this.held.has(id)) this.held.set(id, message);
+    }
+    for (const { effect, action, message } of failures) {
+      if (effect !== 'keeps') problem(action.target, `${action.subject}: ${message}`);
+    }
+    for (const { kind, target } of plan.actions) {
+      const key = targetKey(target);
+      if (kind === 'CopyImage') this.copies.set(key, (this.copies.get(key) ?? 0) + 1);
+    }
+  }
+}
+
+function targetStatus(input: PlanInput, wanted: readonly Version[], seen: Lookups, target: Target): TargetStatus {
   const key = targetKey(target);
-  const wanted = set.versions.filter(({ id }) => standings.wanted.has(id));
   const view = input.targets.get(key);
   const at = { account: target.account, region: target.region };
   if (view?.kind !== 'observed') {
@@ -81,20 +125,13 @@ function targetStatus(
   const copying = wanted.flatMap(
     (version) => version.copies.get(key)?.filter(({ image }) => image.state === 'pending') ?? [],
   );
-  const due = plan.actions.filter((action) => action.kind === 'CopyImage' && targetKey(action.target) === key).length;
-  const pending = copying.length + due;
+  const pending = copying.length + (seen.copies.get(key) ?? 0);
   const progress = progressOf(
     input,
     target,
     copying.map(({ image }) => image),
   );
-  const blocked = plan.blocked.find(
-    (entry) => entry.effect !== 'keeps' && entry.target && targetKey(entry.target) === key,
-  );
-  const failed = failures.find((failure) => failure.effect !== 'keeps' && targetKey(failure.action.target) === key);
-  const problem = blocked
-    ? `${blocked.subject}: ${blocked.message}`
-    : failed && `${failed.action.subject}: ${failed.message}`;
+  const problem = seen.problems.get(key);
   return {
     ...at,
     ready,
@@ -137,8 +174,8 @@ function countsOf(standings: Standings, targets: readonly TargetStatus[]): Count
   };
 }
 
-function versionStatus(outcome: Outcome, version: Version): VersionStatus {
-  const { standings, input, plan } = outcome;
+function versionStatus(outcome: Outcome, seen: Lookups, version: Version): VersionStatus {
+  const { standings, input } = outcome;
   const at = standings.targets;
   const stage = stageOf(standings, version);
   const marks = [...version.copies.values()]
@@ -147,8 +184,8 @@ function versionStatus(outcome: Outcome, version: Version): VersionStatus {
     .filter((mark) => mark !== undefined)
     .toSorted();
   const since = stage === 'Surplus' || stage === 'Withdrawn' ? marks[0] : undefined;
-  const imageIds = new Set([version.id, ...[...version.copies.values()].flat().map(({ image }) => image.id)]);
-  const held = plan.blocked.find(({ subject }) => imageIds.has(idIn(subject)));
+  const imageIds = [version.id, ...[...version.copies.values()].flat().map(({ image }) => image.id)];
+  const held = imageIds.map((id) => seen.held.get(id)).find((message) => message !== undefined);
   return {
     name: cut(version.name, 128),
     sourceImage: version.id,
@@ -158,7 +195,7 @@ function versionStatus(outcome: Outcome, version: Version): VersionStatus {
     ...(since !== undefined && { since: cut(since, 32) }),
     ready: at.filter((target) => readyImage(version, target, input.owner.source) !== undefined).length,
     wanted: standings.wanted.has(version.id) ? at.length : 0,
-    ...(held && { held: cut(held.message, 160) }),
+    ...(held !== undefined && { held: cut(held, 160) }),
   };
 }
 
@@ -185,21 +222,26 @@ function planStatus({ plan, failures }: Outcome): PlanStatus | undefined {
   return {
     ...(byKind.length > 0 && {
       actions: Object.fromEntries(byKind.toSorted(([left], [right]) => (left < right ? -1 : 1))),
-      next: plan.actions.slice(0, MAX_LISTED).map(plannedAction),
+      next: fitting(plan.actions.slice(0, MAX_LISTED).map(plannedAction), BYTES.next),
     }),
     ...(blocked.length > 0 && {
-      blocked: blocked
-        .toSorted((left, right) => (`${left.code} ${left.subject}` < `${right.code} ${right.subject}` ? -1 : 1))
-        .slice(0, MAX_LISTED)
-        .map(({ code, subject, message }) => ({
-          reason: code,
-          subject: cut(subject, 256),
-          message: cut(message, 300),
-        })),
+      blocked: fitting(
+        blocked
+          .toSorted((left, right) => compare(left.code, right.code) || compare(left.subject, right.subject))
+          .slice(0, MAX_LISTED)
+          .map(({ code, subject, message }) => ({
+            reason: code,
+            subject: cut(subject, 256),
+            message: cut(message, 300),
+          })),
+        BYTES.blocked,
+      ),
     }),
     ...(gibibytes > 0 && { gibibytesToCopy: gibibytes }),
   };
 }
+
+const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
 
 function plannedAction(action: Action): NonNullable<PlanStatus['next']>[number] {
   return {

@@ -1,21 +1,27 @@
 import { judgeUse } from './evidence.ts';
 import { duplicateOf, surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
-import { DAY_MS, type Image, type Target, type TargetKey, targetKey } from './model.ts';
+import { DAY_MS, type Image, type Target } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
+import { type OpenOrigins, pendingCopiesFrom } from './pending-copies.ts';
+import { protectedBy } from './protection.ts';
+import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
-import { isoTime, TAG, timeIn } from './tags.ts';
-import { type Copy, readyImage, type Version } from './versions.ts';
+import { isoTime, TAG, tempGrantAccounts, timeIn } from './tags.ts';
+import type { Copy, Version } from './versions.ts';
 
-/** Why an image that is due is kept all the same; `asking` where it depends on an answer that is still to come. */
-type Objection = { readonly code: string; readonly message: string } | 'asking';
+/** Why an image that is due is kept all the same. */
+export interface Objection {
+  readonly code: string;
+  readonly message: string;
+}
 
 /**
  * Retires what has been surplus for long enough. The mark `surplus-since` must have been read back from AWS, the source
  * and the target must have been listed completely in this pass, and every objection is heard, the cheapest first. Who
  * objects is in the plan with its reason; the rest goes on.
  */
-export function retire(pass: Pass): void {
+export function retire(pass: Pass, open: OpenOrigins): void {
   const { spec, set, owner } = pass;
   const rules = spec.retention;
   if (!rules || rules.deleteAfterDays === undefined || !inventoryOf(pass, owner.source)) return;
@@ -25,12 +31,16 @@ export function retire(pass: Pass): void {
   for (const version of set.versions.toReversed()) {
     for (const copies of version.copies.values()) {
       for (const copy of copies) {
-        if (copy.ownership.kind !== 'ours' || copy.image.state === 'failed') continue;
-        considerDeletion(pass, version, copy, copies, rules.deleteAfterDays, ready, budget);
+        if (copy.ownership.kind === 'ours' && isRetirable(copy.image)) {
+          considerDeletion(pass, version, copy, copies, rules.deleteAfterDays, ready, budget, open);
+        }
       }
     }
   }
 }
+
+/** Failed ones are cleaned up elsewhere; what EC2 calls `transient`, `invalid` or `error` is left alone. */
+const isRetirable = ({ state }: Image): boolean => state === 'available' || state === 'pending' || state === 'disabled';
 
 function considerDeletion(
   pass: Pass,
@@ -40,6 +50,7 @@ function considerDeletion(
   deleteAfterDays: number,
   ready: ReadyCount,
   budget: DailyBudget,
+  open: OpenOrigins,
 ): void {
   const { draft, now } = pass;
   const { image, target } = copy;
@@ -62,7 +73,8 @@ function considerDeletion(
   const objection =
     protectedBy(image) ??
     massWithdrawal(pass, version) ??
-    wouldLeaveTooFew(pass, version, copy, original !== undefined, ready) ??
+    originInUse(pass, image, open) ??
+    wouldLeaveTooFew(pass, version, copy, ready) ??
     replacementMissing(pass, version, target, ready) ??
     inUse(pass, image, target, subject) ??
     budget.objection(version);
@@ -72,7 +84,7 @@ function considerDeletion(
     return;
   }
   budget.spend(version);
-  ready.remove(version, target, image);
+  ready.remove(version, copy);
   const days = Math.floor((now - since) / DAY_MS);
   const evidence = evidenceFor(pass, image, target);
   removeImage(pass, version, copy, {
@@ -83,94 +95,63 @@ function considerDeletion(
   });
 }
 
-/** What people and other tools say by themselves: a hold, or deregistration protection. */
-export function protectedBy(image: Image): Objection | undefined {
-  const hold = image.tags[TAG.hold];
-  if (hold !== undefined) {
-    return {
-      code: 'Held',
-      message: `kept by the tag ${TAG.hold}${hold ? `: ${hold}` : ''}. Remove the tag to let it go`,
-    };
-  }
-  if (image.protection !== 'disabled') {
-    return {
-      code: 'Protected',
-      message: `kept: its deregistration protection is ${image.protection}. Switch it off to let it go`,
-    };
-  }
-  return undefined;
-}
-
 function massWithdrawal(pass: Pass, version: Version): Objection | undefined {
   if (version.withdrawn === undefined) return undefined;
   const message = massWithdrawals(pass).get(version.family);
   return message === undefined ? undefined : { code: 'MassWithdrawal', message };
 }
 
-function wouldLeaveTooFew(
-  pass: Pass,
-  version: Version,
-  copy: Copy,
-  duplicate: boolean,
-  ready: ReadyCount,
-): Objection | undefined {
+function wouldLeaveTooFew(pass: Pass, version: Version, copy: Copy, ready: ReadyCount): Objection | undefined {
   const { image, target } = copy;
-  const pending = originOfPending(pass, image);
-  if (pending !== undefined) {
-    return { code: 'OriginInUse', message: `kept: ${pending} is being copied from it` };
+  if (image.state !== 'available') return undefined;
+  const { family } = version;
+  if (ready.everywhere(family) <= 1) {
+    return { code: 'LastImage', message: `kept: it is the last usable image of family ${family} anywhere` };
   }
-  if (image.state !== 'available' || duplicate) return undefined;
+  // A second copy, or one beside its source, leaves the version as ready as it was.
+  if (!ready.isLastThere(version, target) || !isNamed(pass, target)) return undefined;
   const keepNewest = pass.spec.retention?.keepNewest ?? 1;
-  const named = pass.standings.targets.some((each) => targetKey(each) === targetKey(target));
-  const there = ready.versions(version.family, target);
-  if (named && there.length - 1 < keepNewest) {
+  const { count, newestId } = ready.there(family, target);
+  if (count - 1 < keepNewest) {
     return {
       code: 'LastVersions',
-      message: `kept: without it ${there.length - 1} ready versions of family ${version.family} would be left there, fewer than keepNewest ${keepNewest}`,
+      message: `kept: without it ${count - 1} ready versions of family ${family} would be left there, fewer than keepNewest ${keepNewest}`,
     };
   }
-  const newest = there.find((each) => each.withdrawn === undefined);
-  if (named && newest?.id === version.id) {
-    return { code: 'NewestReady', message: `kept: it is the newest ready version of family ${version.family} there` };
-  }
-  if (ready.everywhere(version.family) <= 1) {
-    return { code: 'LastImage', message: `kept: it is the last usable image of family ${version.family} anywhere` };
+  if (newestId === version.id) {
+    return { code: 'NewestReady', message: `kept: it is the newest ready version of family ${family} there` };
   }
   return undefined;
 }
 
+const isNamed = (pass: Pass, target: Target): boolean => pass.standings.names(target);
+
 /** A target that the spec no longer names drains only once the family is ready in a target that remains. */
 function replacementMissing(pass: Pass, version: Version, target: Target, ready: ReadyCount): Objection | undefined {
-  const { standings } = pass;
-  if (standings.targets.some((each) => targetKey(each) === targetKey(target))) return undefined;
-  const replaced = standings.targets.some((each) =>
-    ready.versions(version.family, each).some((other) => other.withdrawn === undefined),
-  );
-  if (replaced) return undefined;
+  if (isNamed(pass, target) || ready.hasCurrent(version.family)) return undefined;
   return {
     code: 'ReplacementMissing',
     message: `kept: no version of family ${version.family} is ready yet in any target that the policy names`,
   };
 }
 
-/** The pending image that is copied from this one, of whatever policy; undefined when there is none. */
-export function originOfPending(pass: Pass, image: Image): string | undefined {
-  for (const action of pass.draft.actions) {
-    if (action.call.do === 'copy' && action.call.origin.imageId === image.id)
-      return `a copy to ${targetKey(action.target)}`;
-  }
-  for (const view of pass.targets.values()) {
-    if (view.kind !== 'observed') continue;
-    for (const other of view.inventory.images.values()) {
-      if (other.state === 'pending' && other.madeFrom === image.id) return other.id;
-    }
+/** What still needs an image to be copied from; undefined when nothing does. */
+export function originInUse(pass: Pass, image: Image, open: OpenOrigins): Objection | undefined {
+  const code = 'OriginInUse';
+  const pending = pendingCopiesFrom(pass, image)[0];
+  if (pending) return { code, message: `kept: ${pending.id} is being copied from it` };
+  const waiting = open.waitingFor(image);
+  if (waiting !== undefined) return { code, message: `kept: a copy to ${waiting} is still to be made from it` };
+  const lent = tempGrantAccounts(image.tags);
+  if (lent.length > 0) {
+    return { code, message: `kept: its temporary grant to account ${lent.join(', ')} has to be taken back first` };
   }
   return undefined;
 }
 
-/** Whether evidence stands in the way of taking an image out of use. */
-export function inUse(pass: Pass, image: Image, target: Target, subject: string): Objection | undefined {
-  const grants = launchGrantsOf(pass, target, image, subject);
+/** Whether evidence stands in the way of removing an image; `asking` where that depends on an answer still to come. */
+export function inUse(pass: Pass, image: Image, target: Target, subject: string): Objection | 'asking' | undefined {
+  const grants = launchGrantsOf(pass, target, image, subject, pass.deleting ? 'deletion' : 'retention');
   const references = inventoryOf(pass, target)?.references.get(image.id);
   if (!references) pass.draft.need({ kind: 'references', target, imageId: image.id });
   if (!grants || !references) return 'asking';
@@ -191,57 +172,6 @@ export function evidenceFor(pass: Pass, image: Image, target: Target): readonly 
   return grants?.ok && references ? judgeUse(image, grants.value, references, pass.now).because : [];
 }
 
-/** The versions that are ready in each target, as they would be after what this plan removes. */
-export class ReadyCount {
-  readonly #pass: Pass;
-  readonly #removed = new Set<string>();
-  readonly #byFamily = new Map<string, Version[]>();
-  readonly #everywhere = new Map<string, number>();
-
-  constructor(pass: Pass) {
-    this.#pass = pass;
-  }
-
-  /** Newest first. */
-  versions(family: string, target: Target): readonly Version[] {
-    const key: `${string} ${TargetKey}` = `${family} ${targetKey(target)}`;
-    let versions = this.#byFamily.get(key);
-    if (!versions) {
-      versions = this.#pass.set.versions.filter(
-        (version) => version.family === family && readyImage(version, target, this.#pass.owner.source) !== undefined,
-      );
-      this.#byFamily.set(key, versions);
-    }
-    return versions.filter((version) => !this.#removed.has(`${version.id} ${targetKey(target)}`));
-  }
-
-  /** How many usable images of a family there are, sources included. */
-  everywhere(family: string): number {
-    let count = this.#everywhere.get(family);
-    if (count === undefined) {
-      count = 0;
-      for (const version of this.#pass.set.versions) {
-        if (version.family !== family) continue;
-        if (version.source.kind === 'usable') count++;
-        for (const copies of version.copies.values()) {
-          count += copies.filter(({ image }) => image.state === 'available').length;
-        }
-      }
-      this.#everywhere.set(family, count);
-    }
-    return count;
-  }
-
-  remove(version: Version, target: Target, image: Image): void {
-    if (image.state !== 'available') return;
-    this.#everywhere.set(version.family, this.everywhere(version.family) - 1);
-    const copies = version.copies.get(targetKey(target)) ?? [];
-    if (copies.filter((copy) => copy.image.state === 'available').length <= 1) {
-      this.#removed.add(`${version.id} ${targetKey(target)}`);
-    }
-  }
-}
-
 /** How many versions may still be deleted today. A version counts once, in however many targets it goes. */
 export class DailyBudget {
   readonly #begun: Set<string>;
@@ -254,6 +184,12 @@ export class DailyBudget {
 
   objection(version: Version): Objection | undefined {
     if (this.#begun.has(version.id) || this.#begun.size < this.#limit) return undefined;
+    if (this.#limit === 0) {
+      return {
+        code: 'DeletionsStopped',
+        message: 'kept: retention.maxDeletionsPerDay is 0, which stops all deletions',
+      };
+    }
     return {
       code: 'DailyLimit',
       message: `kept for today: ${this.#begun.size} versions were deleted, the most for one day (retention.maxDeletionsPerDay). It goes on tomorrow, UTC`,

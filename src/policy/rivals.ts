@@ -1,4 +1,4 @@
-import { type Target, targetKey } from './model.ts';
+import { type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, type Pass, type Rival } from './pass.ts';
 import { familyOf, select } from './selection.ts';
 import { newestWanted, targetsOf } from './standing.ts';
@@ -9,39 +9,50 @@ import type { Version } from './versions.ts';
  * decide by themselves whose they are; this decides before there is one, and in every pass the same: by age, then UID.
  */
 export function precedingRival(pass: Pass, version: Version, target: Target): Rival | undefined {
-  return pass.rivals.find(
-    (rival) => precedes(rival, pass) && names(rival, target) && wantedBy(rival, pass).has(version.id),
-  );
+  const key = targetKey(target);
+  return rivalsBefore(pass).find(({ targets, wanted }) => targets.has(key) && wanted().has(version.id))?.rival;
 }
 
-function precedes(rival: Rival, pass: Pass): boolean {
-  if (rival.createdAt !== pass.createdAt) return rival.createdAt < pass.createdAt;
-  return rival.owner.uid < pass.owner.uid;
+interface Claims {
+  readonly rival: Rival;
+  readonly targets: ReadonlySet<TargetKey>;
+  readonly wanted: () => ReadonlySet<string>;
 }
 
-const names = (rival: Rival, target: Target): boolean =>
-  targetsOf(rival.spec).some((other) => targetKey(other) === targetKey(target));
+const known = new WeakMap<Pass, readonly Claims[]>();
 
-const wantedByRival = new WeakMap<Pass, Map<string, ReadonlySet<string>>>();
+/** The rivals that come first, the oldest first. */
+function rivalsBefore(pass: Pass): readonly Claims[] {
+  let claims = known.get(pass);
+  if (!claims) {
+    claims = pass.rivals
+      .filter((rival) => precedes(rival, pass))
+      .toSorted((left, right) => (precedes(left, right) ? -1 : 1))
+      .map((rival) => {
+        let wanted: ReadonlySet<string> | undefined;
+        return {
+          rival,
+          targets: new Set(targetsOf(rival.spec).map(targetKey)),
+          wanted: () => (wanted ??= wantedBy(rival, pass)),
+        };
+      });
+    known.set(pass, claims);
+  }
+  return claims;
+}
+
+function precedes(left: Pick<Rival, 'createdAt' | 'owner'>, right: Pick<Rival, 'createdAt' | 'owner'>): boolean {
+  if (left.createdAt !== right.createdAt) return left.createdAt < right.createdAt;
+  return left.owner.uid < right.owner.uid;
+}
 
 /** Which source images a rival wants, as far as its sources tell. */
 function wantedBy(rival: Rival, pass: Pass): ReadonlySet<string> {
-  const known = wantedByRival.get(pass) ?? new Map<string, ReadonlySet<string>>();
-  wantedByRival.set(pass, known);
-  let ids = known.get(rival.owner.uid);
-  if (!ids) {
-    const groupBy = rival.spec.source.groupBy ?? [];
-    const images = [...(inventoryOf(pass, pass.owner.source)?.images.values() ?? [])]
-      .filter((image) => image.state === 'available' && select(image, rival.spec.source.images) === 'selected')
-      .sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
-    const families = Map.groupBy(images, (image) => familyOf(image.architecture, image.tags, groupBy));
-    ids = new Set(
-      families
-        .values()
-        .flatMap((family) => family.slice(0, newestWanted(rival.spec)))
-        .map(({ id }) => id),
-    );
-    known.set(rival.owner.uid, ids);
-  }
-  return ids;
+  const groupBy = rival.spec.source.groupBy ?? [];
+  const images = [...(inventoryOf(pass, pass.owner.source)?.images.values() ?? [])]
+    .filter((image) => image.state === 'available' && select(image, rival.spec.source.images) === 'selected')
+    .sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
+  const families = Map.groupBy(images, (image) => familyOf(image.architecture, image.tags, groupBy));
+  const newest = newestWanted(rival.spec);
+  return new Set([...families.values()].flatMap((family) => family.slice(0, newest).map(({ id }) => id)));
 }

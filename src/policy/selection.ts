@@ -101,6 +101,7 @@ function* piecesOf(pattern: string): Generator<Piece> {
  * copies, so it is cut to what a tag value holds, with enough left to tell families apart.
  */
 export function familyOf(architecture: string, tags: Tags, groupBy: readonly string[]): string {
+  if (groupBy.length === 0) return architecture;
   const name = [architecture, ...groupBy.toSorted().map((key) => `${key}=${tags[key] ?? ''}`)].join(' ');
   if (name.length <= MAX_TAG_VALUE) return name;
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 16);

@@ -30,11 +30,18 @@ export function shareImages(pass: Pass): void {
 
 function* sharedPlaces(pass: Pass): Generator<{ target: Target; version: Version }> {
   const { spec, owner, standings, set } = pass;
-  for (const target of standings.targets) {
-    const own = target.account === owner.source.account;
-    if (!own && !spec.accounts?.some((account) => account.id === target.account && account.share)) continue;
-    if (!inventoryOf(pass, target)) continue;
-    for (const version of set.versions) yield { target, version };
+  const sharing = new Set(spec.accounts?.filter(({ share }) => share).map(({ id }) => id));
+  const shared = standings.targets.filter(
+    (target) =>
+      (target.account === owner.source.account || sharing.has(target.account)) &&
+      inventoryOf(pass, target) !== undefined,
+  );
+  for (const target of shared) {
+    const key = targetKey(target);
+    const ofSource = isSourceTarget(target, owner.source);
+    for (const version of set.versions) {
+      if (version.copies.has(key) || (ofSource && version.source.kind === 'usable')) yield { target, version };
+    }
   }
 }
 
@@ -46,12 +53,13 @@ function* imagesOf(pass: Pass, version: Version, target: Target): Generator<Shar
   }
   for (const { image, ownership } of version.copies.get(targetKey(target)) ?? []) {
     if (ownership.kind !== 'ours') continue;
-    if (image.state === 'pending' && standing.kind === 'wanted') {
+    const grants = wantedGrants(pass, target);
+    if (image.state === 'pending' && standing.kind === 'wanted' && !isNothing(grants)) {
       pass.draft.wait({
         part: 'sharing',
         subject: label(version.name, image.id),
         target,
-        message: `${describe(wantedGrants(pass, target))} may launch it once it is available`,
+        message: `${describe(grants)} may launch it once it is available`,
       });
     }
     if (image.state === 'available') {
@@ -62,12 +70,13 @@ function* imagesOf(pass: Pass, version: Version, target: Target): Generator<Shar
 
 /**
  * A source image that no rule of the policy keeps was never this policy's to share; where one was shared and then
- * fell behind, it is only trimmed.
+ * fell behind, it is only trimmed. Without retention nothing falls behind, and what was shared once stays so.
  */
 function extentOnSource(pass: Pass, image: Image, standing: Standing): Shared['extent'] | undefined {
-  const byRule = standing.kind === 'wanted' || (standing.kind === 'retained' && pass.spec.retention !== undefined);
-  if (byRule) return 'exact';
-  return claimIn(image.tags[TAG.claimedBy], pass.owner).kind === 'ours' ? 'trim' : undefined;
+  if (standing.kind === 'wanted') return 'exact';
+  const claimed = claimIn(image.tags[TAG.claimedBy], pass.owner).kind === 'ours';
+  if (standing.kind === 'retained') return pass.spec.retention !== undefined || claimed ? 'exact' : undefined;
+  return claimed ? 'trim' : undefined;
 }
 
 /** What the spec grants on the images of an account: the owner of an image is never listed on it. */
@@ -85,7 +94,7 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
   const { draft } = pass;
   const { image, target } = shared;
   const subject = label(version.name, image.id);
-  const current = launchGrantsOf(pass, target, image, subject);
+  const current = launchGrantsOf(pass, target, image, subject, 'sharing');
   if (!current) return;
   const wanted = wantedGrants(pass, target);
   const add = shared.extent === 'exact' ? without(wanted, current) : NO_GRANTS;

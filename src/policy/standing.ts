@@ -14,6 +14,8 @@ export interface Standings {
   readonly targets: readonly Target[];
   /** Ids of wanted versions. */
   readonly wanted: ReadonlySet<string>;
+  /** Whether the spec names a target. */
+  names(target: Target): boolean;
   /** How a version stands in a target, also in one that the spec does not name. */
   of(version: Version, target: Target): Standing;
 }
@@ -58,6 +60,7 @@ export function standingsOf(spec: AmiPolicySpec, versions: readonly Version[], n
   return {
     targets,
     wanted,
+    names: (target) => named.has(targetKey(target)),
     of: (version, target) => {
       if (version.withdrawn !== undefined) return { kind: 'surplus', why: `withdrawn: ${version.withdrawn}` };
       if (!named.has(targetKey(target))) return { kind: 'surplus', why: 'the policy no longer names this target' };

@@ -15,6 +15,8 @@ export const TAG = {
   sourceCreated: 'amifleet.io/source-created',
   sourceName: 'amifleet.io/source-name',
   family: 'amifleet.io/family',
+  /** The id of the image that the copy was made from: EC2 records it too, and where the two differ the tags were copied by somebody. */
+  origin: 'amifleet.io/origin',
   /** `<count>.<digest>`: how many copies were lost before this one, and which (see token.ts). */
   attempt: 'amifleet.io/attempt',
   /** When the rules stopped keeping the copy. */

@@ -2,7 +2,8 @@ import { claimFirst } from './claims.ts';
 import { claimIn } from './identity.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
-import { TAG, tempGrantAccounts, tempGrantTag } from './tags.ts';
+import { pendingCopiesFrom } from './pending-copies.ts';
+import { MAX_TAG_VALUE, TAG, tempGrantAccounts, tempGrantTag } from './tags.ts';
 
 /** An image that copies are made from, and where it is. */
 export interface Origin {
@@ -24,7 +25,7 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
   const { draft } = pass;
   if (origin.target.account === account) return { kind: 'within', after: [] };
   const subject = label(origin.image.name, origin.image.id);
-  const launch = launchGrantsOf(pass, origin.target, origin.image, subject);
+  const launch = launchGrantsOf(pass, origin.target, origin.image, subject, 'replication');
   const closed = closedSnapshots(pass, origin, account);
   if (!launch || !closed) return { kind: 'notYet' };
   const needsLaunch = !launch.accounts.includes(account) && !launch.public;
@@ -33,7 +34,20 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
   if (!claim) return { kind: 'notYet' };
 
   const after: string[] = [...claim];
-  if (origin.image.tags[tempGrantTag(account)] === undefined) {
+  const written = origin.image.tags[tempGrantTag(account)];
+  const mark = markFor(origin.image, written, needsLaunch, closed);
+  if (mark.length > MAX_TAG_VALUE) {
+    draft.block({
+      part: 'replication',
+      code: 'MixedSnapshotPermissions',
+      subject,
+      target: origin.target,
+      message: `account ${account} may read some of its many snapshots, and which of the others are opened for a copy does not fit into a tag. Give the account create-volume permission on all of them, or on none`,
+      effect: 'stalls',
+    });
+    return { kind: 'notYet' };
+  }
+  if (mark !== written) {
     after.push(
       draft.act({
         id: `mark-temporary ${origin.image.id} ${account}`,
@@ -44,11 +58,7 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
         call: {
           do: 'tag',
           resources: [origin.image.id],
-          tags: {
-            [tempGrantTag(account)]: [needsLaunch && 'launch', closed.length > 0 && 'snapshots']
-              .filter(Boolean)
-              .join('+'),
-          },
+          tags: { [tempGrantTag(account)]: mark },
         },
       }),
     );
@@ -89,6 +99,21 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
   return { kind: 'within', after };
 }
 
+/**
+ * What the mark must say: `launch`, and `snapshots` or the ids of those that are opened, joined by `+`. Only what it says
+ * is taken back, so it grows when more has to be opened, and never names what somebody else has given.
+ */
+function markFor(image: Image, written: string | undefined, launch: boolean, closed: readonly string[]): string {
+  const before = written === undefined || written === '' ? [] : written.split('+');
+  const all = image.volumes.flatMap(({ snapshotId }) => snapshotId ?? []);
+  const opened = new Set([...before.filter((word) => word.startsWith('snap-')), ...closed]);
+  const words = launch || before.includes('launch') ? ['launch'] : [];
+  const everySnapshot = all.length > 0 && all.every((id) => opened.has(id));
+  if (before.includes('snapshots') || everySnapshot) words.push('snapshots');
+  else words.push(...[...opened].sort());
+  return words.join('+');
+}
+
 /** The snapshots of an origin that an account cannot read yet; undefined while that is not known. */
 function closedSnapshots(pass: Pass, origin: Origin, account: string): string[] | undefined {
   const inventory = inventoryOf(pass, origin.target);
@@ -98,20 +123,22 @@ function closedSnapshots(pass: Pass, origin: Origin, account: string): string[] 
     if (snapshotId === undefined) continue;
     const answer = inventory?.volumeGrants.get(snapshotId);
     if (!answer) pass.draft.need({ kind: 'volumeGrants', target: origin.target, snapshotId });
-    if (answer && !answer.ok) {
-      pass.draft.block({
-        part: 'replication',
-        code: 'PermissionsUnknown',
-        subject: label(origin.image.name, origin.image.id),
-        target: origin.target,
-        message: `the permissions of snapshot ${snapshotId} could not be read: ${answer.why}`,
-        effect: 'retries',
-      });
-    }
+    if (answer && !answer.ok) reportUnknown(pass, origin, snapshotId, answer.why);
     if (!answer?.ok) known = false;
     else if (!answer.value.includes(account)) closed.push(snapshotId);
   }
   return known ? closed : undefined;
+}
+
+function reportUnknown(pass: Pass, { image, target }: Origin, snapshotId: string, why: string): void {
+  pass.draft.block({
+    part: pass.deleting ? 'deletion' : 'replication',
+    code: 'PermissionsUnknown',
+    subject: label(image.name, image.id),
+    target,
+    message: `the permissions of snapshot ${snapshotId} could not be read: ${why}. Temporary grants on it are neither given nor taken back until they can`,
+    effect: 'retries',
+  });
 }
 
 /**
@@ -122,7 +149,7 @@ function closedSnapshots(pass: Pass, origin: Origin, account: string): string[] 
 export function closeUnneeded(pass: Pass, stillNeeded: (image: Image, account: string) => boolean): void {
   for (const origin of markedOrigins(pass)) {
     for (const account of tempGrantAccounts(origin.image.tags)) {
-      if (stillNeeded(origin.image, account) || !copiesEnded(pass, origin.image, account)) continue;
+      if (stillNeeded(origin.image, account) || !copiesEnded(pass, origin, account)) continue;
       close(pass, origin, account);
     }
   }
@@ -131,10 +158,14 @@ export function closeUnneeded(pass: Pass, stillNeeded: (image: Image, account: s
 /** The images that may carry a mark of this policy: its own copies, and the source images that it has claimed. */
 export function* markedOrigins(pass: Pass): Generator<Origin> {
   const { owner } = pass;
-  for (const image of inventoryOf(pass, owner.source)?.images.values() ?? []) {
-    const claim = claimIn(image.tags[TAG.claimedBy], owner);
-    if (claim.kind === 'ours' || claim.kind === 'former') yield { image, target: owner.source, isSource: true };
-  }
+  const claimed = [...(inventoryOf(pass, owner.source)?.images.values() ?? [])].filter((image) => {
+    const written = image.tags[TAG.claimedBy];
+    if (written === undefined) return false;
+    const { kind } = claimIn(written, owner);
+    return kind === 'ours' || kind === 'former';
+  });
+  claimed.sort((left, right) => (left.id < right.id ? -1 : 1));
+  for (const image of claimed) yield { image, target: owner.source, isSource: true };
   for (const version of pass.set.versions) {
     for (const { image, target, ownership } of [...version.copies.values()].flat()) {
       if (ownership.kind === 'ours') yield { image, target, isSource: false };
@@ -142,28 +173,20 @@ export function* markedOrigins(pass: Pass): Generator<Origin> {
   }
 }
 
-/** Whether no copy made from `image` is pending in `account`. A target of the account that was not seen may hold one. */
-function copiesEnded(pass: Pass, image: Image, account: string): boolean {
+/** Whether no copy made from an origin is pending in `account`. A target of the account that was not seen may hold one. */
+function copiesEnded(pass: Pass, { image, target: at }: Origin, account: string): boolean {
+  const subject = label(image.name, image.id);
   for (const [key, view] of pass.targets) {
-    if (!key.startsWith(`${account}/`)) continue;
-    if (view.kind !== 'observed') {
-      const [, region = ''] = key.split('/');
-      pass.draft.wait({
-        part: 'replication',
-        subject: label(image.name, image.id),
-        target: { account, region },
-        message: `the temporary grant to account ${account} stays: its copies could not be seen`,
-      });
-      return false;
-    }
-    for (const other of view.inventory.images.values()) {
-      if (other.state !== 'pending') continue;
-      if (other.madeFrom === image.id || other.tags[TAG.sourceImage] === image.id) return false;
-      // An emulator may not record what an image was made from; the version then stands for it.
-      if (other.madeFrom === undefined && other.tags[TAG.sourceImage] === image.tags[TAG.sourceImage]) return false;
-    }
+    if (!key.startsWith(`${account}/`) || view.kind === 'observed') continue;
+    const message = `the temporary grant to account ${account} stays: whether its copies have ended in ${key} cannot be seen`;
+    pass.draft.wait({ part: 'replication', subject, target: at, message });
+    return false;
   }
-  return true;
+  const pending = pendingCopiesFrom(pass, image).find((copy) => copy.account === account);
+  if (!pending) return true;
+  const message = `the temporary grant to account ${account} stays until copy ${pending.id} has ended`;
+  pass.draft.wait({ part: 'replication', subject, target: at, message });
+  return false;
 }
 
 function close(pass: Pass, origin: Origin, account: string): void {
@@ -172,12 +195,12 @@ function close(pass: Pass, origin: Origin, account: string): void {
   const claim = origin.isSource ? claimFirst(pass, image, 'replication') : [];
   if (!claim) return;
   const subject = label(image.name, image.id);
-  const launch = launchGrantsOf(pass, target, image, subject);
+  const launch = launchGrantsOf(pass, target, image, subject, pass.deleting ? 'deletion' : 'replication');
   const inventory = inventoryOf(pass, target);
-  const given = image.tags[tempGrantTag(account)] ?? '';
+  const given = new Set((image.tags[tempGrantTag(account)] ?? '').split('+'));
   const needs: string[] = [...claim];
   let known = launch !== undefined;
-  if (launch && given.includes('launch') && launch.accounts.includes(account) && !isListed(pass, origin, account)) {
+  if (launch && given.has('launch') && launch.accounts.includes(account) && !isListed(pass, origin, account)) {
     needs.push(
       draft.act({
         id: `revoke-temporary ${image.id} ${account}`,
@@ -191,9 +214,10 @@ function close(pass: Pass, origin: Origin, account: string): void {
     );
   }
   for (const { snapshotId } of image.volumes) {
-    if (snapshotId === undefined || !given.includes('snapshots')) continue;
+    if (snapshotId === undefined || !(given.has('snapshots') || given.has(snapshotId))) continue;
     const answer = inventory?.volumeGrants.get(snapshotId);
     if (!answer) draft.need({ kind: 'volumeGrants', target, snapshotId });
+    if (answer && !answer.ok) reportUnknown(pass, origin, snapshotId, answer.why);
     if (!answer?.ok) known = false;
     else if (answer.value.includes(account)) {
       needs.push(

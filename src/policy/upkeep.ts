@@ -1,7 +1,7 @@
 import { identityTags, userTags } from './copy-tags.ts';
 import type { Tags } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
-import { MAX_TAGS } from './tags.ts';
+import { MAX_TAGS, TAG } from './tags.ts';
 import type { Copy, Version } from './versions.ts';
 
 /**
@@ -23,7 +23,8 @@ export function keepTags(pass: Pass): void {
 function keepTagsOf(pass: Pass, version: Version, copy: Copy): void {
   const { draft, owner } = pass;
   const { image, target } = copy;
-  const wanted: Tags = { ...tagsBySpec(pass, version), ...identityTags(owner, version, copy.attempt) };
+  const originId = image.madeFrom ?? image.tags[TAG.origin];
+  const wanted: Tags = { ...tagsBySpec(pass, version), ...identityTags(owner, version, copy.attempt, originId) };
   const inventory = inventoryOf(pass, target);
   const snapshots = image.volumes.flatMap(({ snapshotId }) => inventory?.snapshots.get(snapshotId ?? '') ?? []);
   const drifted = [image, ...snapshots].filter((resource) => differing(resource.tags, wanted).length > 0);

@@ -2,7 +2,7 @@ import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { type Owner, type Ownership, ownershipOf } from './identity.ts';
 import { type Image, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
 import { familyOf, isExcluded, select } from './selection.ts';
-import { TAG, timeIn } from './tags.ts';
+import { mayTravel, TAG, timeIn } from './tags.ts';
 import { type Attempt, attemptIn } from './token.ts';
 
 /** An image that was made for a (version, target) of this policy, or of the policy that it succeeds. */
@@ -48,11 +48,18 @@ export interface ForeignCopy {
   readonly cluster: string;
 }
 
+/** An image with the tags of a copy of this policy that EC2 says was made from something else: somebody's own. */
+export interface Lookalike {
+  readonly image: Image;
+  readonly target: Target;
+}
+
 export interface VersionSet {
   /** Newest first; equal dates by id, so that every pass sees the same order. */
   readonly versions: readonly Version[];
   /** By `foreignKey`. */
   readonly foreign: ReadonlyMap<string, ForeignCopy>;
+  readonly lookalikes: readonly Lookalike[];
   /** Source images that match but cannot be used yet, or never: pending and failed ones. */
   readonly unready: readonly Image[];
 }
@@ -66,11 +73,11 @@ export const foreignKey = (target: TargetKey, sourceImage: string): string => `$
 export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyMap<TargetKey, TargetView>): VersionSet {
   const groupBy = spec.source.groupBy ?? [];
   const sourceView = targets.get(targetKey(owner.source));
-  const copies = new Map<string, Copy[]>();
-  const foreign = new Map<string, ForeignCopy>();
+  const found: Found = { copies: new Map(), foreign: new Map(), lookalikes: [] };
   for (const [key, view] of targets) {
-    if (view.kind === 'observed') collectCopies(key, view.inventory.images, owner, copies, foreign);
+    if (view.kind === 'observed') collectCopies(key, view.inventory.images, owner, found);
   }
+  const { copies, foreign, lookalikes } = found;
 
   const versions: Version[] = [];
   const unready: Image[] = [];
@@ -89,15 +96,22 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
     versions.push(withoutSource(id, { kind: sources ? 'gone' : 'unknown' }, own, spec, groupBy));
   }
   versions.sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
-  return { versions, foreign, unready };
+  unready.sort((left, right) => (left.id < right.id ? -1 : 1));
+  lookalikes.sort((left, right) => (left.image.id < right.image.id ? -1 : 1));
+  return { versions, foreign, lookalikes, unready };
+}
+
+interface Found {
+  readonly copies: Map<string, Copy[]>;
+  readonly foreign: Map<string, ForeignCopy>;
+  readonly lookalikes: Lookalike[];
 }
 
 function collectCopies(
   key: TargetKey,
   images: ReadonlyMap<string, Image>,
   owner: Owner,
-  copies: Map<string, Copy[]>,
-  foreign: Map<string, ForeignCopy>,
+  { copies, foreign, lookalikes }: Found,
 ): void {
   const [account = '', region = ''] = key.split('/');
   for (const image of images.values()) {
@@ -107,9 +121,14 @@ function collectCopies(
     const sourceId = image.tags[TAG.sourceImage] ?? '';
     if (ownership.kind === 'other') {
       // Only what could serve counts: a failed copy of another policy is no reason to stand off.
-      if (image.state !== 'failed') {
+      const others = foreign.get(foreignKey(key, sourceId));
+      if (image.state !== 'failed' && (!others || image.id < others.imageId)) {
         foreign.set(foreignKey(key, sourceId), { imageId: image.id, ...ownership });
       }
+      continue;
+    }
+    if (isLookalike(image)) {
+      lookalikes.push({ image, target: { account, region } });
       continue;
     }
     const copy: Copy = { image, target: { account, region }, attempt: attemptIn(image.tags[TAG.attempt]), ownership };
@@ -117,6 +136,15 @@ function collectCopies(
     if (list) list.push(copy);
     else copies.set(sourceId, [copy]);
   }
+}
+
+/**
+ * Whoever copies one of our copies with its tags, or makes an image of an instance of it, has an image that carries our
+ * identity and is theirs. What EC2 recorded as its origin cannot be edited, and tells the two apart.
+ */
+function isLookalike({ madeFrom, tags }: Image): boolean {
+  const origin = tags[TAG.origin];
+  return madeFrom !== undefined && origin !== undefined && madeFrom !== origin;
 }
 
 function sourceState(image: Image, selection: ReturnType<typeof select>): SourceState {
@@ -154,7 +182,9 @@ function withoutSource(
   const excluded = isExcluded(id, name, spec.source.images);
   const withdrawn = excluded ? 'it is excluded' : marked ? 'it was withdrawn before its source went' : undefined;
   // Copies carry the tags of the source unless the policy says otherwise; then what was written as the family stands.
-  const regrouped = groupBy.every((key) => witness.tags[key] !== undefined);
+  const regrouped =
+    witness.architecture !== '' &&
+    groupBy.every((key) => witness.tags[key] !== undefined && comesFromSource(key, spec.tags));
   return {
     id,
     name,
@@ -168,6 +198,11 @@ function withoutSource(
     ...(withdrawn !== undefined && { withdrawn }),
     copies: byTarget(copies),
   };
+}
+
+function comesFromSource(key: string, tags: AmiPolicySpec['tags']): boolean {
+  if (tags?.fromSource === 'None' || tags?.exclude?.includes(key)) return false;
+  return tags?.add?.[key] === undefined && mayTravel(key);
 }
 
 /**
