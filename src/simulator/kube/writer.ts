@@ -1,0 +1,344 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../ambient/clock.ts';
+import { between, type Random, uuid } from '../../ambient/random.ts';
+import { type Decoded, decode, validate, withoutDefaults } from './admission.ts';
+import { type KubeDocument, keyOf, type ObjectMeta } from './document.ts';
+import { applyConfig, ownersAfterUpdate } from './field-ownership.ts';
+import { ownershipSchema } from './field-set.ts';
+import { type JsonObject, without } from './json-object.ts';
+import type { ManagerId } from './managers.ts';
+import { finalizerCauses } from './metadata-rules.ts';
+import { checkAddress, generationAfter, withServerMetadata } from './object-changes.ts';
+import { apiVersionOf, type ResourceType } from './resource-type.ts';
+import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound } from './status-error.ts';
+import type { Store } from './store.ts';
+import type { DeleteOptions, WriteOptions } from './write-options.ts';
+
+/** An object of one resource, as a request addresses it. */
+export interface Address {
+  readonly type: ResourceType;
+  readonly namespace?: string | undefined;
+  readonly name: string;
+  readonly subresource?: 'status' | undefined;
+}
+
+/** How a deletion went: the object is gone, or it waits for its finalizers. */
+export type Deleted =
+  | { readonly kind: 'gone'; readonly object: KubeDocument }
+  | { readonly kind: 'waiting'; readonly object: KubeDocument };
+
+const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const PROTECTED_NAMESPACES = new Set(['default', 'kube-system', 'kube-public']);
+
+/** Everything that changes objects. What it throws is a StatusError, and then nothing was changed. */
+export class Writer {
+  readonly #store: Store;
+  readonly #types: readonly ResourceType[];
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(parts: { store: Store; types: readonly ResourceType[]; clock: Clock; random: Random }) {
+    this.#store = parts.store;
+    this.#types = parts.types;
+    this.#clock = parts.clock;
+    this.#random = parts.random;
+  }
+
+  create(type: ResourceType, namespace: string | undefined, document: JsonObject, options: WriteOptions): Decoded {
+    const { object, warnings } = decode(type, document, options.validation);
+    const created = this.#insert(type, namespace, object, options, (prepared) =>
+      ownersAfterUpdate(
+        ownershipSchema(type.schema),
+        undefined,
+        prepared,
+        this.#manager(type, 'Update', options),
+        this.#now(),
+        object.metadata.managedFields,
+      ),
+    );
+    return { object: created, warnings };
+  }
+
+  update(address: Address, document: JsonObject, options: WriteOptions): Decoded {
+    const { type, namespace, name } = address;
+    const { object, warnings } = decode(type, document, options.validation);
+    const before = this.find(type, namespace, name);
+    if (!before) {
+      if (type.createOnUpdate && address.subresource === undefined) {
+        return this.create(type, namespace, document, options);
+      }
+      throw notFound(type, name);
+    }
+    checkAddress(address, object.metadata, before);
+    if (object.metadata.resourceVersion === undefined && !type.unconditionalUpdate) {
+      const message = 'Invalid value: 0: must be specified for an update';
+      throw invalid(type, name, [{ reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' }]);
+    }
+    return { object: this.#replace(address, before, object, options), warnings };
+  }
+
+  /** @param change makes the new document of the current one */
+  patch(address: Address, change: (current: KubeDocument) => JsonObject, options: WriteOptions): Decoded {
+    const { type, namespace, name } = address;
+    const before = this.find(type, namespace, name);
+    if (!before) throw notFound(type, name);
+    const { object, warnings } = decode(type, change(before), options.validation);
+    checkAddress(address, object.metadata, before);
+    return { object: this.#replace(address, before, object, options), warnings };
+  }
+
+  /** Server-side apply. */
+  apply(address: Address, document: JsonObject, options: WriteOptions): Decoded & { readonly created: boolean } {
+    const { type, namespace, name, subresource } = address;
+    const { object: given, warnings } = withoutDefaults(type, document, options.validation);
+    if (given.metadata.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
+    const addressed: ObjectMeta = { ...given.metadata, name, ...(namespace !== undefined && { namespace }) };
+    const ignored =
+      subresource === 'status'
+        ? Object.keys(given).filter((key) => key !== 'status')
+        : type.hasStatus
+          ? ['status']
+          : [];
+    const config: KubeDocument = {
+      ...without(given, ...ignored),
+      apiVersion: given.apiVersion,
+      kind: given.kind,
+      metadata: subresource === 'status' ? { name, ...(namespace !== undefined && { namespace }) } : addressed,
+    };
+    const schema = ownershipSchema(type.schema);
+    const id = this.#manager(type, 'Apply', options, subresource);
+    const before = this.find(type, namespace, name);
+    checkAddress(address, given.metadata, before);
+    if (!before) {
+      if (subresource !== undefined) throw notFound(type, name);
+      if (given.metadata.uid !== undefined) {
+        const why = `uid mismatch: the provided object specified uid ${given.metadata.uid}, and no existing object was found`;
+        throw conflict(type, name, why);
+      }
+      const applied = applyConfig(schema, undefined, config, id, this.#now(), options.force);
+      const { object } = decode(type, applied.object, 'Ignore');
+      return {
+        object: this.#insert(type, namespace, object, options, () => applied.managedFields),
+        warnings,
+        created: true,
+      };
+    }
+    const applied = applyConfig(schema, before, config, id, this.#now(), options.force);
+    const { object } = decode(type, applied.object, 'Ignore');
+    const next = this.#prepareUpdate(address, before, object);
+    const replaced = this.#finish(type, before, withManagedFields(next, applied.managedFields), options);
+    return { object: replaced, warnings, created: false };
+  }
+
+  delete({ type, namespace, name }: Address, options: DeleteOptions): Deleted {
+    const before = this.find(type, namespace, name);
+    if (!before) throw notFound(type, name);
+    const { uid, resourceVersion } = before.metadata;
+    if (options.uid !== undefined && options.uid !== uid) {
+      const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid}`;
+      throw conflict(type, name, why);
+    }
+    if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
+      const why = `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`;
+      throw conflict(type, name, why);
+    }
+    if (type.storage === 'namespaces' && PROTECTED_NAMESPACES.has(name)) {
+      throw forbidden(type, name, 'this namespace may not be deleted');
+    }
+    const content = type.storage === 'namespaces' ? this.#contentOf(name) : [];
+    if ((before.metadata.finalizers ?? []).length === 0 && content.length === 0) {
+      if (!options.dryRun) this.#remove(type, before);
+      return { kind: 'gone', object: before };
+    }
+    if (before.metadata.deletionTimestamp !== undefined) return { kind: 'waiting', object: before };
+    const marked = {
+      ...before,
+      ...(type.storage === 'namespaces' && { status: { phase: 'Terminating' } }),
+      metadata: {
+        ...before.metadata,
+        deletionTimestamp: this.#now(),
+        deletionGracePeriodSeconds: 0,
+        ...(before.metadata.generation !== undefined && { generation: before.metadata.generation + 1 }),
+      },
+    };
+    if (options.dryRun) return { kind: 'waiting', object: marked };
+    const object = this.#put(type, marked);
+    for (const [held, inside] of content) {
+      this.delete({ type: held, namespace: name, name: inside.metadata.name ?? '' }, { dryRun: false });
+    }
+    return { kind: 'waiting', object };
+  }
+
+  /** The object in the form of its resource. */
+  find(type: ResourceType, namespace: string | undefined, name: string): KubeDocument | undefined {
+    const stored = this.#store.get(type.storage, `${namespace ?? ''}/${name}`);
+    return stored && (type.conversion?.fromStored(stored) ?? stored);
+  }
+
+  #insert(
+    type: ResourceType,
+    namespace: string | undefined,
+    object: KubeDocument,
+    options: WriteOptions,
+    ownersOf: (prepared: KubeDocument) => ObjectMeta['managedFields'] & object,
+  ): KubeDocument {
+    const { metadata } = object;
+    if (metadata.resourceVersion !== undefined) {
+      throw badRequest('resourceVersion should not be set on objects to be created');
+    }
+    if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    }
+    const name =
+      metadata.name ?? (metadata.generateName === undefined ? undefined : this.#generate(metadata.generateName));
+    const rest = type.hasStatus ? without(object, 'status') : object;
+    const prepared: KubeDocument = {
+      ...rest,
+      ...initialContent(type),
+      apiVersion: object.apiVersion,
+      kind: object.kind,
+      metadata: {
+        ...without(
+          metadata as JsonObject,
+          'managedFields',
+          'deletionTimestamp',
+          'deletionGracePeriodSeconds',
+          'generation',
+        ),
+        ...(name !== undefined && { name }),
+        ...(namespace !== undefined && { namespace }),
+        ...(type.storage === 'namespaces' && {
+          labels: { ...metadata.labels, 'kubernetes.io/metadata.name': name ?? '' },
+        }),
+        uid: uuid(this.#random),
+        creationTimestamp: this.#now(),
+        ...(type.origin === 'custom' && { generation: 1 }),
+      },
+    };
+    if (namespace !== undefined) this.#checkNamespace(type, namespace, name ?? '');
+    validate(type, prepared, undefined);
+    if (this.find(type, namespace, name ?? '')) throw alreadyExists(type, name ?? '');
+    const owned = withManagedFields(prepared, ownersOf(prepared));
+    return options.dryRun ? owned : this.#put(type, owned);
+  }
+
+  #replace(address: Address, before: KubeDocument, object: KubeDocument, options: WriteOptions): KubeDocument {
+    const { type, subresource } = address;
+    const next = this.#prepareUpdate(address, before, object);
+    const managedFields = ownersAfterUpdate(
+      ownershipSchema(type.schema),
+      before,
+      next,
+      this.#manager(type, 'Update', options, subresource),
+      this.#now(),
+      subresource === undefined ? object.metadata.managedFields : undefined,
+    );
+    return this.#finish(type, before, withManagedFields(next, managedFields), options);
+  }
+
+  /** What the update may change, over what was there before; checked. */
+  #prepareUpdate({ type, name, subresource }: Address, before: KubeDocument, object: KubeDocument): KubeDocument {
+    const next: KubeDocument =
+      subresource === 'status'
+        ? { ...before, ...('status' in object && { status: object['status'] }) }
+        : {
+            ...(type.hasStatus ? without(object, 'status') : object),
+            ...(type.hasStatus && 'status' in before && { status: before['status'] }),
+            apiVersion: object.apiVersion,
+            kind: object.kind,
+            metadata: withServerMetadata(object.metadata, before.metadata),
+          };
+    const causes = finalizerCauses(before.metadata, next.metadata);
+    if (causes.length > 0) throw invalid(type, name, causes);
+    validate(type, next, before);
+    const generation = generationAfter(type, before, next);
+    return { ...next, metadata: { ...next.metadata, ...(generation !== undefined && { generation }) } };
+  }
+
+  #finish(type: ResourceType, before: KubeDocument, next: KubeDocument, options: WriteOptions): KubeDocument {
+    const isDone = next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0;
+    if (isDone && (type.storage !== 'namespaces' || this.#contentOf(next.metadata.name ?? '').length === 0)) {
+      if (!options.dryRun) this.#remove(type, before);
+      return next;
+    }
+    if (isDeepStrictEqual(timeless(before), timeless(next))) return before;
+    return options.dryRun ? next : this.#put(type, next);
+  }
+
+  #put(type: ResourceType, object: KubeDocument): KubeDocument {
+    const stored = this.#store.put(type.storage, type.conversion?.toStored(object) ?? object);
+    return type.conversion?.fromStored(stored) ?? stored;
+  }
+
+  #remove(type: ResourceType, object: KubeDocument): void {
+    const stored = this.#store.get(type.storage, keyOf(object));
+    if (stored) this.#store.remove(type.storage, stored);
+    this.#endNamespace(object.metadata.namespace);
+  }
+
+  /** A namespace that was deleted goes with the last object in it; a cluster has a controller for that. */
+  #endNamespace(name: string | undefined): void {
+    const namespace = name === undefined ? undefined : this.#store.get('namespaces', `/${name}`);
+    if (name === undefined || namespace?.metadata.deletionTimestamp === undefined) return;
+    if (this.#contentOf(name).length === 0) this.#store.remove('namespaces', namespace);
+  }
+
+  #contentOf(namespace: string): [ResourceType, KubeDocument][] {
+    return this.#types
+      .filter((type) => type.namespaced && !type.conversion)
+      .flatMap((type) =>
+        this.#store
+          .all(type.storage)
+          .filter((object) => object.metadata.namespace === namespace)
+          .map((object): [ResourceType, KubeDocument] => [type, object]),
+      );
+  }
+
+  #checkNamespace(type: ResourceType, namespace: string, name: string): void {
+    const found = this.#store.get('namespaces', `/${namespace}`);
+    if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
+    if (found.metadata.deletionTimestamp === undefined) return;
+    const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+    const cause = {
+      reason: 'NamespaceTerminating',
+      message: `namespace ${namespace} is being terminated`,
+      field: 'metadata.namespace',
+    };
+    throw forbidden(type, name, why, [cause]);
+  }
+
+  #manager(
+    type: ResourceType,
+    operation: ManagerId['operation'],
+    options: WriteOptions,
+    subresource?: 'status',
+  ): ManagerId {
+    const apiVersion = apiVersionOf(type);
+    return { manager: options.fieldManager, operation, apiVersion, ...(subresource !== undefined && { subresource }) };
+  }
+
+  #generate(prefix: string): string {
+    const letters = Array.from({ length: 5 }, () => NAME_ALPHABET[between(this.#random, 0, NAME_ALPHABET.length - 1)]);
+    return `${prefix.slice(0, 58)}${letters.join('')}`;
+  }
+
+  /** To the second, as the API has it. */
+  #now(): string {
+    return new Date(this.#clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  }
+}
+
+function initialContent(type: ResourceType): JsonObject {
+  return type.storage === 'namespaces' ? { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } } : {};
+}
+
+function withManagedFields(object: KubeDocument, managedFields: ObjectMeta['managedFields'] = []): KubeDocument {
+  const metadata = without(object.metadata as JsonObject, 'managedFields');
+  return { ...object, metadata: { ...metadata, ...(managedFields.length > 0 && { managedFields }) } };
+}
+
+/** Times of managers alone are no reason to write. */
+function timeless(object: KubeDocument): KubeDocument {
+  const managedFields = object.metadata.managedFields?.map((entry) => ({ ...entry, time: '' }));
+  return withManagedFields(object, managedFields);
+}
