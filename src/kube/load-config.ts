@@ -53,11 +53,14 @@ function whyUnreadable(error: unknown): string {
   if (!(error instanceof Error)) return 'it cannot be read';
   if (error.name === 'YAMLException') {
     const line = 'mark' in error ? (error.mark as { readonly line?: number } | undefined)?.line : undefined;
-    return `it is not valid YAML${line === undefined ? '' : ` (line ${line + 1})`}`;
+    return line === undefined ? 'it is empty or not valid YAML' : `it is not valid YAML (line ${line + 1})`;
   }
-  if ('code' in error && 'path' in error) {
+  if ('syscall' in error) {
+    // A folder can be opened and only then not be read; that error does not say which it was.
     const { code, path } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' ? `${path} does not exist` : `${path} cannot be read (${code})`;
+    return code === 'ENOENT' && path !== undefined
+      ? `${path} does not exist`
+      : `${path ?? 'it'} cannot be read (${code})`;
   }
   // client-node's own words name the entry that is wrong ("users[0].name is missing"), never a value.
   return /^(clusters|users|contexts)\[|^Duplicate /.test(error.message) ? error.message : 'it is not a kubeconfig';

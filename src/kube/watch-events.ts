@@ -33,7 +33,8 @@ function eventOf<T extends KubeObject>(what: string, line: string): WatchEvent<T
   const type = event?.type;
   const object = event?.object;
   if (type === 'ERROR') throw failureOfEvent(what, object);
-  if (typeof object?.metadata !== 'object') throw unreadable('the server sent an event without an object');
+  if (typeof object?.metadata !== 'object' || object.metadata === null)
+    throw unreadable('the server sent an event without an object');
   switch (type) {
     case 'ADDED':
     case 'MODIFIED':
