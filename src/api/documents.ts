@@ -3,6 +3,7 @@ import { type AmiPolicy, amiPolicySpec } from './ami-policy.ts';
 import { type AwsAccount, awsAccountSpec } from './aws-account.ts';
 import { type CustomResourceDefinition, customResourceDefinitions } from './crd.ts';
 import { API_VERSION } from './group.ts';
+import { metadataProblems } from './metadata.ts';
 import { admit } from './validate.ts';
 
 /** What a file says: the same documents that `kubectl apply` takes. */
@@ -42,7 +43,14 @@ export function readDocuments(text: string, file: string): Documents {
       problems.push(...document.errors.map((error) => `${where}: ${error.message.split('\n', 1)[0]}`));
       continue;
     }
-    const value: unknown = document.toJS();
+    let value: unknown;
+    try {
+      value = document.toJS();
+    } catch (error) {
+      // An alias without an anchor, or aliases that unfold into something huge.
+      problems.push(`${where}: ${error instanceof Error ? error.message : String(error)}`);
+      continue;
+    }
     if (value === null || value === undefined) continue;
     for (const item of itemsOf(value)) read(item, where, problems, policies, accounts);
   }
@@ -75,12 +83,10 @@ function read(value: unknown, where: string, problems: string[], policies: AmiPo
   }
   const label = `${kind} ${[metadata?.namespace, metadata?.name].filter(Boolean).join('/') || where}`;
   if (apiVersion !== API_VERSION) problems.push(`${label}: apiVersion must be ${API_VERSION}`);
-  if (!metadata?.name) {
-    problems.push(`${label}: metadata.name is required`);
+  const wrong = metadataProblems(metadata, definition.spec.scope === 'Namespaced');
+  if (wrong.length > 0) {
+    problems.push(...wrong.map(({ field, message }) => `${label}: ${field}: ${message}`));
     return;
-  }
-  if (definition.spec.scope === 'Namespaced' && !metadata.namespace) {
-    problems.push(`${label}: metadata.namespace is required: it is part of the identity of the copies`);
   }
   const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
   const admitted = admit(schema, value);

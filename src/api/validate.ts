@@ -44,6 +44,10 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const join = (path: string, name: string): string => (path ? `${path}.${name}` : name);
 
+/** What a schema says of a field. Of own properties only: `constructor` is as unknown as any other name. */
+const schemaOf = (schema: StructuralSchema, name: string): StructuralSchema | undefined =>
+  schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : schema.additionalProperties;
+
 /** The root's metadata is the API server's own business, and a schema that says nothing of an object keeps it whole. */
 const isOpaque = (schema: StructuralSchema): boolean =>
   schema['x-kubernetes-preserve-unknown-fields'] === true ||
@@ -55,13 +59,14 @@ function prune(schema: StructuralSchema, value: unknown, path: string, unknown: 
     return items ? value.map((item, index) => prune(items, item, `${path}[${index}]`, unknown)) : value;
   }
   if (!isObject(value) || isOpaque(schema)) return value;
-  const kept: Record<string, unknown> = {};
-  for (const [name, child] of Object.entries(value)) {
-    const known = schema.properties?.[name] ?? schema.additionalProperties;
-    if (known) kept[name] = prune(known, child, join(path, name), unknown);
-    else unknown.push(join(path, name));
-  }
-  return kept;
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
+      const known = schemaOf(schema, name);
+      if (known) return [[name, prune(known, child, join(path, name), unknown)]];
+      unknown.push(join(path, name));
+      return [];
+    }),
+  );
 }
 
 function withDefaults(schema: StructuralSchema, value: unknown): unknown {
@@ -70,17 +75,17 @@ function withDefaults(schema: StructuralSchema, value: unknown): unknown {
     return items ? value.map((item) => withDefaults(items, item)) : value;
   }
   if (!isObject(value) || isOpaque(schema)) return value;
-  const filled: Record<string, unknown> = {};
-  for (const [name, child] of Object.entries(value)) {
-    const known = schema.properties?.[name] ?? schema.additionalProperties;
+  const given = Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
+    const known = schemaOf(schema, name);
     // A null where the schema has a default and allows no null counts as absent.
-    if (child === null && known && known.nullable !== true && known.default !== undefined) continue;
-    filled[name] = known ? withDefaults(known, child) : child;
-  }
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    if (!(name in filled) && property.default !== undefined) filled[name] = structuredClone(property.default);
-  }
-  return filled;
+    if (child === null && known && known.nullable !== true && known.default !== undefined) return [];
+    return [[name, known ? withDefaults(known, child) : child]];
+  });
+  const names = new Set(given.map(([name]) => name));
+  const missing = Object.entries(schema.properties ?? {})
+    .filter(([name, property]) => !names.has(name) && property.default !== undefined)
+    .map(([name, property]): [string, unknown] => [name, structuredClone(property.default)]);
+  return Object.fromEntries([...given, ...missing]);
 }
 
 function check(schema: StructuralSchema, value: unknown, path: string, errors: FieldError[]): void {
@@ -117,15 +122,17 @@ function check(schema: StructuralSchema, value: unknown, path: string, errors: F
       fail('FieldValueInvalid', `should have at least ${schema.minProperties} properties`);
     }
     for (const name of schema.required ?? []) {
-      if (!(name in value))
+      if (!Object.hasOwn(value, name))
         errors.push({ field: join(path, name), cause: 'FieldValueRequired', message: 'Required value' });
     }
     for (const [name, child] of Object.entries(value)) {
-      const known = schema.properties?.[name] ?? schema.additionalProperties;
+      const known = schemaOf(schema, name);
       if (known) check(known, child, join(path, name), errors);
     }
   }
 }
+
+const IS_RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/;
 
 type Fail = (cause: FieldError['cause'], message: string) => void;
 
@@ -140,7 +147,7 @@ function checkString(schema: StructuralSchema, value: string, fail: Fail): void 
   if (schema.pattern !== undefined && !new RegExp(schema.pattern, 'u').test(value)) {
     fail('FieldValueInvalid', `${JSON.stringify(value)} should match '${schema.pattern}'`);
   }
-  if (schema.format === 'date-time' && Number.isNaN(Date.parse(value))) {
+  if (schema.format === 'date-time' && !(IS_RFC_3339.test(value) && !Number.isNaN(Date.parse(value)))) {
     fail('FieldValueInvalid', `${JSON.stringify(value)} must be a date and time`);
   }
 }
@@ -192,7 +199,7 @@ function checkRules(
   }
   if (!isObject(value)) return;
   for (const [name, child] of Object.entries(value)) {
-    const known = schema.properties?.[name] ?? schema.additionalProperties;
+    const known = schemaOf(schema, name);
     if (known) checkRules(known, child, isObject(before) ? before[name] : undefined, join(path, name), errors);
   }
 }
