@@ -34,13 +34,17 @@ export class AgentPool {
     this.#proxyUrl = proxyUrl;
   }
 
-  /** @param socksAgent used instead of an agent of our own where the way leads through a SOCKS proxy */
+  /**
+   * @param socksAgent used instead of an agent of our own where the way leads through a SOCKS proxy. client-node makes one
+   *   for every call; the first one of the same material is kept, so that connections are shared there too
+   */
   agentFor(material: TlsMaterial, socksAgent: http.Agent | undefined): http.Agent {
-    if (this.#proxyUrl?.startsWith('socks') && socksAgent) return this.#track(socksAgent);
     if (this.#current && isSame(this.#current.material, material)) return this.#current.agent;
-    if (this.#current) retire(this.#current.agent);
-    this.#current = { material, agent: this.#track(this.#make(material)) };
-    return this.#current.agent;
+    if (this.#current) this.#retire(this.#current.agent);
+    const agent = (this.#proxyUrl?.startsWith('socks') && socksAgent) || this.#make(material);
+    this.#agents.add(agent);
+    this.#current = { material, agent };
+    return agent;
   }
 
   /** Closes every connection, also those in use. Settles when the last one is closed. */
@@ -66,10 +70,13 @@ export class AgentPool {
     return this.#protocol === 'http:' ? new http.Agent(options) : new https.Agent({ ...options, ...defined(material) });
   }
 
-  #track<Agent extends http.Agent>(agent: Agent): Agent {
-    if (this.#agents.has(agent)) return agent;
-    this.#agents.add(agent);
-    return agent;
+  /** Lets an agent's idle connections go now, and each of the others as soon as its request is done. */
+  #retire(agent: http.Agent): void {
+    this.#agents.delete(agent);
+    agent.maxFreeSockets = 0;
+    for (const sockets of Object.values(agent.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
   }
 
   /** Remembers a connection until it is closed, so that `close` can wait for it. */
@@ -77,14 +84,6 @@ export class AgentPool {
     if (this.#sockets.has(socket)) return;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-  }
-}
-
-/** Lets an agent's idle connections go now, and each of the others as soon as its request is done. */
-function retire(agent: http.Agent): void {
-  agent.maxFreeSockets = 0;
-  for (const sockets of Object.values(agent.freeSockets)) {
-    for (const socket of sockets ?? []) socket.destroy();
   }
 }
 
