@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { parse } from 'yaml';
 import { adjustableClock } from '../../ambient/adjustable-clock.ts';
 import { systemClock } from '../../ambient/clock.ts';
-import { parseSeed } from '../../simulator/ec2/seed.ts';
+import { parseSeed, type Seed } from '../../simulator/ec2/seed.ts';
 import { serveSimulator } from '../../simulator/ec2/serve.ts';
 import { createSimulator } from '../../simulator/ec2/simulator.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -26,23 +26,39 @@ const SMALL_WORLD = {
   roles: [{ arn: 'arn:aws:iam::222233334444:role/amifleet', trusts: ['111122223333'] }],
 };
 
-const number = (text: string): number => {
+const port = (text: string): number => {
   const value = Number(text);
-  if (!Number.isFinite(value) || value < 0) throw new InvalidArgumentError('Give a number, 0 or more.');
+  if (text === '' || !Number.isInteger(value) || value < 0 || value > 65_535)
+    throw new InvalidArgumentError('Give a port, 0 to 65535; 0 is any free one.');
   return value;
 };
+
+const factor = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError('Give a number above 0.');
+  return value;
+};
+
+function readSeed(file: string | undefined): Seed {
+  if (file === undefined) return parseSeed(SMALL_WORLD);
+  try {
+    return parseSeed(parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
 
 /** `amifleet simulator`: the simulated AWS, for any SDK. */
 export function simulatorCommand(): Command {
   return new Command('simulator')
     .description('serve a simulated EC2 and STS to any AWS SDK, over plain HTTP')
-    .requiredOption('--port <port>', '0 for any free one', number)
-    .option('--host <address>', 'where to listen', '127.0.0.1')
+    .requiredOption('--port <port>', 'where to listen; 0 for any free one', port)
+    .option('--host <address>', 'the address to listen at', '127.0.0.1')
     .option('--seed <file>', 'the world to start with, YAML or JSON; default: a small one')
-    .option('--speed <factor>', 'how fast its time runs', number, 1)
+    .option('--speed <factor>', 'how many times as fast as ours its time runs', factor, 1)
     .action(async (options: { port: number; host: string; seed?: string; speed: number }) => {
       const clock = adjustableClock(systemClock, options.speed);
-      const seed = parseSeed(options.seed === undefined ? SMALL_WORLD : parse(readFileSync(options.seed, 'utf8')));
+      const seed = readSeed(options.seed);
       const served = await serveSimulator(createSimulator({ seed, clock }), clock, {
         host: options.host,
         port: options.port,

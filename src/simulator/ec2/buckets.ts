@@ -11,9 +11,12 @@ const SIZES: Readonly<Record<string, Size>> = {
   DeregisterImage: { burst: 100, refill: 5 },
   ModifyImageAttribute: { burst: 100, refill: 5 },
   ModifySnapshotAttribute: { burst: 100, refill: 5 },
+  CreateSnapshot: { burst: 100, refill: 5 },
   DeleteSnapshot: { burst: 100, refill: 5 },
   CreateTags: { burst: 100, refill: 10 },
   DeleteTags: { burst: 100, refill: 10 },
+  EnableImageBlockPublicAccess: { burst: 1, refill: 0.1 },
+  DisableImageBlockPublicAccess: { burst: 1, refill: 0.1 },
 };
 const READS: Size = { burst: 100, refill: 20 };
 const OTHERS: Size = { burst: 50, refill: 5 };
@@ -23,11 +26,14 @@ const UNFILTERED: Size = { burst: 50, refill: 10 };
 export class Buckets {
   readonly #state = new Map<string, { tokens: number; at: number }>();
 
-  /** @throws Refusal RequestLimitExceeded */
+  /**
+   * @param unfiltered whether it is a listing with neither filter nor pages, which has a smaller bucket of its own
+   * @throws Refusal RequestLimitExceeded
+   */
   take(account: string, region: string, action: string, now: number, unfiltered: boolean): void {
-    const reads = /^(Describe|List|Get)/.test(action);
+    const reads = /^(Describe|List|Get|Search)/.test(action);
     const size = SIZES[action] ?? (reads ? (unfiltered ? UNFILTERED : READS) : OTHERS);
-    const key = `${account}/${region} ${action}`;
+    const key = `${account}/${region} ${action}${unfiltered ? ' unfiltered' : ''}`;
     const state = this.#state.get(key) ?? { tokens: size.burst, at: now };
     const tokens = Math.min(size.burst, state.tokens + ((now - state.at) / 1000) * size.refill);
     if (tokens < 1) {

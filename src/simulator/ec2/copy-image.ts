@@ -1,14 +1,16 @@
-import { between } from '../../ambient/random.ts';
-import type { Call, Operation } from './call.ts';
-import { mayLaunch } from './describe-images.ts';
+import { type Call, type Operation } from './call.ts';
+import { encryptionOf } from './encryption.ts';
+import { checkImageId, mayLaunch } from './image-access.ts';
+import { checkImageName } from './image-names.ts';
 import { tagSpecifications } from './query.ts';
 import { imageNotFound, Refusal } from './refusal.ts';
-import { keyArn, withTags } from './sim-world.ts';
-import { NOBODY, type Place, type SimImage, type SimSnapshot } from './world.ts';
+import { isRegion } from './regions.ts';
+import { mayUse } from './snapshot-access.ts';
+import { checkTagCount } from './tagging.ts';
+import { NOBODY, type SimImage, type SimSnapshot, type Tags } from './world.ts';
 
 /** ec2-facts, section 3. */
 const MAX_COPIES = 300;
-const NAME = /^[A-Za-z0-9()[\] ./\-'@_]{3,128}$/;
 
 export const copyImage: Operation = {
   parameters: [
@@ -21,13 +23,14 @@ export const copyImage: Operation = {
     'KmsKeyId',
     'CopyImageTags',
     'TagSpecification',
+    'SnapshotCopyCompletionDurationMinutes',
     'DryRun',
   ],
   mutates: true,
   run(call) {
     const { query, place } = call;
     const token = query.get('ClientToken');
-    if (token !== undefined && (token.length > 64 || !/^[\u0021-\u007e]+$/.test(token))) {
+    if (token !== undefined && !/^[\u0021-\u007e]{1,64}$/.test(token)) {
       throw new Refusal('InvalidParameterValue', 'ClientToken must be at most 64 ASCII characters');
     }
     const fingerprint = query.fingerprint(['ClientToken']);
@@ -40,85 +43,84 @@ export const copyImage: Operation = {
         'The client token you have provided is associated with a resource that has different parameters.',
       );
     }
-    const source = readable(call);
+    const source = readableSource(call);
     const name = query.required('Name');
-    if (!NAME.test(name))
-      throw new Refusal(
-        'InvalidAMIName.Malformed',
-        "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, '(', ')', '.', '-', '/' and '_'",
-      );
-    if (place.copies.size >= MAX_COPIES)
+    checkImageName(name);
+    const copies = [...place.pendingImages.values()].filter((pending) => pending.source !== undefined);
+    if (copies.length >= MAX_COPIES)
       throw new Refusal(
         'ResourceLimitExceeded',
         `You have reached your quota of ${MAX_COPIES} for the number of concurrent AMI copies to this Region.`,
       );
-    const image = begin(call, source, name);
-    if (token !== undefined) place.tokens.set(token, { fingerprint, imageId: image.id });
-
-    return { imageId: image.id };
+    const imageId = begin(call, source, name);
+    if (token !== undefined) place.tokens.set(token, { fingerprint, imageId });
+    return { imageId };
   },
 };
 
-/** The source as the copier may read it: it must be allowed to launch the image and to read each snapshot. */
-function readable({ query, world, place }: Call): SimImage {
+/**
+ * The source as the copier may read it: it must be allowed to launch the image and to use each snapshot, and that must
+ * have come through.
+ */
+function readableSource({ query, world, place }: Call): SimImage {
   const id = query.required('SourceImageId');
   const region = query.required('SourceRegion');
+  checkImageId(id);
+  if (!isRegion(region)) throw new Refusal('InvalidParameterValue', `Invalid source region: ${region}`);
+  if (!world.isEnabled(place.account, region))
+    throw new Refusal('AuthFailure', 'AWS was not able to validate the provided access credentials', 401);
   const source = world.findImage(id, region);
-  if (!source || source.state === 'deregistered' || !mayLaunch(source, place.account)) throw imageNotFound([id]);
-  if (source.state !== 'available') {
-    throw new Refusal('InvalidRequest', 'The storage for the ami is not available in the source region.');
-  }
-  if (source.account === place.account) return source;
-  if (source.productCodes.length > 0)
+  const seen = world.seenImage(id);
+  const mayBe = [source, seen].every((image) => image !== undefined && mayLaunch(world, image, place.account));
+  if (!source || !mayBe || source.state === 'deregistered') throw imageNotFound([id]);
+  const unavailable = new Refusal('InvalidRequest', 'The storage for the ami is not available in the source region.');
+  if (source.state !== 'available') throw unavailable;
+  if (source.account !== place.account && source.productCodes.length > 0)
     throw new Refusal('InvalidRequest', 'Images from AWS Marketplace cannot be copied to another AWS account');
-  const snapshots = source.volumes.map(({ snapshotId }) => world.findSnapshot(snapshotId, region));
-  if (
-    snapshots.some(
-      (snapshot) =>
-        !snapshot || !(snapshot.permissions.includes(place.account) || snapshot.permissions.includes('all')),
-    )
-  ) {
-    throw new Refusal('InvalidRequest', 'You do not have permission to access the storage of this ami');
+  for (const { snapshotId } of source.volumes) {
+    const snapshot = world.findSnapshot(snapshotId, region);
+    const shown = world.seenSnapshot(snapshotId);
+    if (!snapshot || snapshot.deleted || snapshot.state !== 'completed' || !shown) throw unavailable;
+    if (!mayUse(snapshot, place.account) || !mayUse(shown, place.account))
+      throw new Refusal('InvalidRequest', 'You do not have permission to access the storage of this ami');
   }
   return source;
 }
 
-function begin(call: Call, source: SimImage, name: string): SimImage {
+function begin(call: Call, source: SimImage, name: string): string {
   const { query, world, place } = call;
   const tags = tagSpecifications(query, ['image', 'snapshot']);
-  const own = source.account === place.account;
-  const travelling = query.flag('CopyImageTags')
-    ? Object.fromEntries(
-        Object.entries(source.tags).filter(
-          ([key]) => !key.startsWith('aws:') && (own || key.startsWith('ec2:SharedTag/')),
-        ),
-      )
-    : {};
-  const encryption = encryptionOf(call, source);
-  const now = world.now();
-  const [low, high] = world.seed.copySeconds;
-  const endsAt = now + between(world.random, low * 1000, high * 1000);
-  const id = world.id('ami');
-  const volumes = source.volumes.map((volume) => {
-    const snapshotId = world.id('snap');
+  const imageTags = { ...travellingTags(call, source), ...tags.get('image') };
+  checkTagCount(imageTags);
+  const limit = completionLimitMs(call);
+  const encryptions = source.volumes.map((volume) =>
+    encryptionOf(call, { ...volume, account: source.account, region: source.region }),
+  );
+  const now = Math.floor(world.now());
+  const endsAt = now + Math.min(world.copyMs(place), limit);
+  const id = world.id(place, 'ami');
+  const volumes = source.volumes.map((volume, index) => {
+    const encryption = encryptions[index]?.result ?? { encrypted: false };
     const snapshot: SimSnapshot = {
-      id: snapshotId,
+      id: world.id(place, 'snap'),
       account: place.account,
       region: place.region,
       state: 'pending',
       startedAt: now,
       completesAt: endsAt,
       description: `Copied for DestinationAmi ${id} from SourceAmi ${source.id} for SourceSnapshot ${volume.snapshotId}. Task created on ${now.toLocaleString('en-US')}.`,
-      tags: withTags({}, tags.get('snapshot') ?? {}),
+      tags: tags.get('snapshot') ?? {},
       sizeGiB: volume.sizeGiB,
-      ...encryption.result,
+      ...encryption,
       permissions: [],
       deleted: false,
     };
     world.putSnapshot(snapshot);
-    return { device: volume.device, sizeGiB: volume.sizeGiB, snapshotId, ...encryption.result };
+    return { device: volume.device, sizeGiB: volume.sizeGiB, snapshotId: snapshot.id, ...encryption };
   });
-  const image: SimImage = {
+  // A plain copy takes the deprecation along, one that is encrypted anew does not (ec2-facts, section 1).
+  const plain = volumes.every(({ encrypted }) => !encrypted);
+  world.putImage({
     id,
     account: place.account,
     region: place.region,
@@ -127,109 +129,46 @@ function begin(call: Call, source: SimImage, name: string): SimImage {
     state: 'pending',
     createdAt: Math.floor(now / 1000) * 1000,
     architecture: source.architecture,
-    tags: withTags(travelling, tags.get('image') ?? {}),
+    virtualization: source.virtualization,
+    tags: imageTags,
     permissions: NOBODY,
     volumes,
+    ...(plain && source.deprecationTime !== undefined && { deprecationTime: source.deprecationTime }),
     protection: 'disabled',
     sourceImageId: source.id,
     sourceRegion: source.region,
     productCodes: source.productCodes,
-  };
-  world.putImage(image);
-  place.copies.set(id, {
+    ...(source.imdsSupport && { imdsSupport: source.imdsSupport }),
+    ...(source.bootMode !== undefined && { bootMode: source.bootMode }),
+  });
+  const failure = encryptions.find((encryption) => encryption.failure !== undefined)?.failure;
+  place.pendingImages.set(id, {
     imageId: id,
     endsAt,
-    ...(encryption.failure !== undefined && { failure: encryption.failure }),
+    ...(failure !== undefined && { failure }),
+    source: { region: source.region, snapshotIds: source.volumes.map(({ snapshotId }) => snapshotId) },
   });
-  return image;
+  return id;
 }
 
-interface Encryption {
-  readonly result: { readonly encrypted: boolean; readonly kmsKeyId?: string };
-  /** A key that cannot be used is found out only while copying. */
-  readonly failure?: string;
+/** The tags of the source that CopyImageTags takes along: of another account's only the shared ones. */
+function travellingTags({ query, place }: Call, source: SimImage): Tags {
+  if (!query.flag('CopyImageTags')) return {};
+  const own = source.account === place.account;
+  return Object.fromEntries(
+    Object.entries(source.tags).filter(([key]) => !key.startsWith('aws:') && (own || key.startsWith('ec2:SharedTag/'))),
+  );
 }
 
-/** ec2-facts, section 6. */
-function encryptionOf({ query, place }: Call, source: SimImage): Encryption {
-  const sourceEncrypted = source.volumes.some(({ encrypted }) => encrypted);
-  const asked = query.get('Encrypted');
-  const key = query.get('KmsKeyId');
-  if (asked === 'false' && sourceEncrypted) {
+/** A time-based copy is done within the time that was paid for. */
+function completionLimitMs({ query }: Call): number {
+  const text = query.get('SnapshotCopyCompletionDurationMinutes');
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  const minutes = Number(text);
+  if (!(minutes >= 15 && minutes <= 2880 && minutes % 15 === 0))
     throw new Refusal(
-      'InvalidRequest',
-      `Snapshot ${source.volumes[0]?.snapshotId} is encrypted. Creating an unencrypted copy from an encrypted snapshot is not supported.`,
+      'InvalidParameterValue',
+      `Value (${text}) for parameter snapshotCopyCompletionDurationMinutes is invalid. Expecting 15 to 2880, in steps of 15.`,
     );
-  }
-  if (key !== undefined && asked !== 'true')
-    throw new Refusal('InvalidParameterCombination', 'KmsKeyId requires Encrypted to be true');
-  if (key !== undefined) {
-    const arn = keyArn(place, key);
-    return arn === undefined
-      ? { result: { encrypted: true, kmsKeyId: key }, failure: 'Copy image failed with an internal error' }
-      : { result: { encrypted: true, kmsKeyId: arn } };
-  }
-  if (asked === 'true' || place.encryptByDefault) return { result: { encrypted: true, kmsKeyId: place.defaultKey } };
-  if (!sourceEncrypted) return { result: { encrypted: false } };
-  const sameRegion = source.account === place.account && source.region === place.region;
-  const kept = sameRegion ? source.volumes[0]?.kmsKeyId : managedKey(place);
-  return { result: { encrypted: true, ...(kept !== undefined && { kmsKeyId: kept }) } };
+  return minutes * 60_000;
 }
-
-const managedKey = (place: Place): string => `arn:aws:kms:${place.region}:${place.account}:key/aws-ebs`;
-
-/** RegisterImage from snapshots: how a new release appears without a builder. */
-export const registerImage: Operation = {
-  parameters: [
-    'Name',
-    'Description',
-    'Architecture',
-    'RootDeviceName',
-    'BlockDeviceMapping',
-    'VirtualizationType',
-    'EnaSupport',
-    'TagSpecification',
-    'DryRun',
-  ],
-  mutates: true,
-  run(call) {
-    const { query, place, world } = call;
-    const name = query.required('Name');
-    if (!NAME.test(name))
-      throw new Refusal('InvalidAMIName.Malformed', 'AMI names must be between 3 and 128 characters long');
-    const taken = [...place.images.values()].find((image) => image.name === name && image.state !== 'deregistered');
-    if (taken) throw new Refusal('InvalidAMIName.Duplicate', `AMI name ${name} is already in use by AMI ${taken.id}`);
-    const volumes = query.structures('BlockDeviceMapping').map((mapping) => {
-      const snapshotId = mapping.structure('Ebs').required('SnapshotId');
-      const snapshot = place.snapshots.get(snapshotId);
-      if (!snapshot || snapshot.deleted)
-        throw new Refusal('InvalidSnapshot.NotFound', `The snapshot '${snapshotId}' does not exist.`);
-      const { sizeGiB, encrypted, kmsKeyId } = snapshot;
-      return {
-        device: mapping.get('DeviceName') ?? '/dev/xvda',
-        snapshotId,
-        sizeGiB,
-        encrypted,
-        ...(kmsKeyId !== undefined && { kmsKeyId }),
-      };
-    });
-    if (volumes.length === 0) throw new Refusal('MissingParameter', 'The request must contain a root device');
-    const id = world.id('ami');
-    world.putImage({
-      id,
-      account: place.account,
-      region: place.region,
-      name,
-      description: query.get('Description') ?? '',
-      state: 'available',
-      createdAt: Math.floor(world.now() / 1000) * 1000,
-      architecture: query.get('Architecture') ?? 'i386',
-      tags: withTags({}, tagSpecifications(query, ['image']).get('image') ?? {}),
-      permissions: NOBODY,
-      volumes,
-      protection: 'disabled',
-      productCodes: [],
-    });
-    return { imageId: id };
-  },
-};

@@ -1,16 +1,13 @@
-import { type Answer, type Call, iso, type Operation, tagSet } from './call.ts';
-import { filterOf, tagAttribute } from './filters.ts';
-import { imageNotFound, Refusal } from './refusal.ts';
-import { FORGOTTEN_AFTER_MS, type SimImage } from './world.ts';
+import { type Call, iso, type Operation, paged, refuseIdsWithPages, tagSet } from './call.ts';
+import { type Filterable, filterOf } from './filters.ts';
+import { checkImageId, isForgotten, throughMembership, visibleImage } from './image-access.ts';
+import { ownerMatcher } from './owners.ts';
+import { imageNotFound } from './refusal.ts';
+import { protectionOf, type SimImage, type SimVolume } from './world.ts';
 import type { Xml } from './xml.ts';
 
 /** How long an image is still shown in the state `deregistered`. */
 const SHOWN_DEREGISTERED_MS = 20_000;
-
-/** Whether an account may use an image: it owns it, or was let in by name, by organisation or with everybody. */
-export function mayLaunch(image: SimImage, account: string): boolean {
-  return image.account === account || image.permissions.public || image.permissions.accounts.includes(account);
-}
 
 export const describeImages: Operation = {
   parameters: [
@@ -26,115 +23,130 @@ export const describeImages: Operation = {
   ],
   mutates: false,
   run(call) {
-    const { query } = call;
-    const ids = query.list('ImageId');
-    if (ids.length > 0 && query.get('MaxResults') !== undefined) {
-      throw new Refusal(
-        'InvalidParameterCombination',
-        'The parameter imageIds cannot be used with the parameter maxResults',
-      );
-    }
-    if (ids.length > 0) return { imagesSet: byId(call, ids).map((image) => imageXml(call, image)) };
-    const { ids: page, nextToken } = call.paging.page('DescribeImages', query, () => matching(call), [5, 1000]);
-    const images = page.flatMap((id) => visible(call, id) ?? []);
-    return { imagesSet: images.map((image) => imageXml(call, image)), nextToken };
+    const ids = call.query.list('ImageId');
+    refuseIdsWithPages(call, ids, 'imageIds');
+    const matches = matcherOf(call);
+    const list = (): SimImage[] => (ids.length > 0 ? byId(call, ids).filter(matches) : listed(call).filter(matches));
+    const { items, nextToken } = paged(
+      call,
+      { least: 5, most: 1000, above: 'cut' },
+      list,
+      ({ id }) => id,
+      (id) => visibleImage(call, id),
+    );
+    return { imagesSet: items.map((image) => imageXml(call, image)), nextToken };
   },
 };
 
-/** An image as the caller sees it now; undefined when it does not exist for it. */
-function visible(call: Call, id: string): SimImage | undefined {
-  const image = call.world.seenImage(id);
-  if (!image || image.region !== call.place.region || !mayLaunch(image, call.place.account)) return undefined;
-  if (image.state === 'disabled' && image.account !== call.place.account) return undefined;
-  return image;
-}
-
-const isGone = (call: Call, image: SimImage): boolean =>
-  image.deregisteredAt !== undefined && call.world.now() - image.deregisteredAt > SHOWN_DEREGISTERED_MS;
+const isGone = ({ world }: Call, image: SimImage): boolean =>
+  image.deregisteredAt !== undefined && world.now() - image.deregisteredAt > SHOWN_DEREGISTERED_MS;
 
 /** One id that is not there spoils the whole request; one that was deregistered is first left out without a word. */
 function byId(call: Call, ids: readonly string[]): SimImage[] {
   const missing: string[] = [];
   const found: SimImage[] = [];
-  for (const id of ids) {
-    if (!/^ami-[0-9a-f]+$/.test(id))
-      throw new Refusal('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
-    const image = visible(call, id);
-    if (!image || (image.deregisteredAt !== undefined && call.world.now() - image.deregisteredAt > FORGOTTEN_AFTER_MS))
-      missing.push(id);
+  for (const id of new Set(ids)) {
+    checkImageId(id);
+    const image = visibleImage(call, id);
+    if (!image || isForgotten(call.world, image)) missing.push(id);
     else if (!isGone(call, image)) found.push(image);
   }
   if (missing.length > 0) throw imageNotFound(missing);
-  const matches = filterOf(call.query);
-  return found.filter((image) => matches((name) => attribute(image, name)));
+  return found;
 }
 
-function matching(call: Call): string[] {
+/** Everything that is there for the caller and was not asked for by id. */
+function listed(call: Call): SimImage[] {
   const { query, place, world } = call;
-  const owners = query.list('Owner');
-  for (const owner of owners) {
-    if (!/^(\d{12}|self|amazon|aws-marketplace|aws-backup-vault)$/.test(owner)) {
-      throw new Refusal('InvalidUserID.Malformed', `Invalid user id: "${owner}"`);
-    }
-  }
-  const executable = query.list('ExecutableBy');
   const withDisabled = query.flag('IncludeDisabled');
   const withDeprecated = query.flag('IncludeDeprecated');
-  const matches = filterOf(query);
-  // An unknown filter is refused also where nothing is there to filter.
-  matches(() => []);
-  const found: string[] = [];
+  const found: SimImage[] = [];
   for (const other of world.places()) {
     if (other.region !== place.region) continue;
+    const own = other.account === place.account;
     for (const id of other.images.keys()) {
-      const image = visible(call, id);
+      const image = visibleImage(call, id);
       if (!image || isGone(call, image)) continue;
-      const own = image.account === place.account;
-      if (owners.length > 0 && !owners.some((owner) => owner === image.account || (owner === 'self' && own))) continue;
-      if (executable.length > 0 && !executable.some((user) => isExecutableBy(image, user, place.account))) continue;
       if (image.state === 'disabled' && !withDisabled) continue;
       const deprecated = image.deprecationTime !== undefined && image.deprecationTime <= world.now();
       if (deprecated && !withDeprecated && !own) continue;
-      if (matches((name) => attribute(image, name))) found.push(id);
+      found.push(image);
     }
   }
   return found;
 }
 
-function isExecutableBy(image: SimImage, user: string, caller: string): boolean {
-  if (user === 'all') return image.permissions.public;
-  return image.permissions.accounts.includes(user === 'self' ? caller : user);
+/** The conditions that also hold for what is asked for by id. */
+function matcherOf(call: Call): (image: SimImage) => boolean {
+  const { query, place } = call;
+  const owned = ownerMatcher(call, query.list('Owner'), ['amazon', 'aws-marketplace', 'aws-backup-vault']);
+  const users = query.list('ExecutableBy');
+  ownerMatcher(call, users, ['all']);
+  const executable = (image: SimImage): boolean =>
+    users.length === 0 || users.some((user) => isExecutableBy(call, image, user));
+  const filtered = filterOf(query, FILTERS);
+  return (image) => owned(image) && executable(image) && filtered({ ...image, tags: tagsFor(place.account, image) });
 }
 
-const KNOWN_FILTERS: Readonly<Record<string, (image: SimImage) => readonly (string | undefined)[]>> = {
-  name: (image) => [image.name],
-  state: (image) => [image.state],
-  'image-id': (image) => [image.id],
-  'owner-id': (image) => [image.account],
+function isExecutableBy({ world, place }: Call, image: SimImage, user: string): boolean {
+  const { permissions } = image;
+  if (user === 'all') return permissions.public;
+  if (user !== 'self') return permissions.accounts.includes(user);
+  return permissions.accounts.includes(place.account) || throughMembership(world, permissions, place.account);
+}
+
+/** Ordinary tags are for the owner alone. */
+function tagsFor(account: string, image: SimImage): SimImage['tags'] {
+  if (image.account === account) return image.tags;
+  return Object.fromEntries(Object.entries(image.tags).filter(([key]) => key.startsWith('ec2:SharedTag/')));
+}
+
+const eachVolume =
+  (read: (volume: SimVolume) => string) =>
+  ({ volumes }: SimImage): string[] =>
+    volumes.map(read);
+
+const FILTERS: Filterable<SimImage> = {
   architecture: (image) => [image.architecture],
-  description: (image) => [image.description],
+  'block-device-mapping.delete-on-termination': eachVolume(() => 'true'),
+  'block-device-mapping.device-name': eachVolume(({ device }) => device),
+  'block-device-mapping.encrypted': eachVolume(({ encrypted }) => String(encrypted)),
+  'block-device-mapping.snapshot-id': eachVolume(({ snapshotId }) => snapshotId),
+  'block-device-mapping.volume-size': eachVolume(({ sizeGiB }) => String(sizeGiB)),
+  'block-device-mapping.volume-type': eachVolume(() => 'gp3'),
   'creation-date': (image) => [iso(image.createdAt)],
-  'is-public': (image) => [String(image.permissions.public)],
-  'root-device-type': () => ['ebs'],
-  'root-device-name': (image) => [image.volumes[0]?.device],
+  description: (image) => [image.description],
+  'ena-support': () => ['true'],
+  hypervisor: () => ['xen'],
+  'image-allowed': () => ['true'],
+  'image-id': (image) => [image.id],
   'image-type': () => ['machine'],
+  'is-public': (image) => [String(image.permissions.public)],
+  'kernel-id': () => [],
+  'manifest-location': (image) => [`${image.account}/${image.name}`],
+  name: (image) => [image.name],
+  'owner-alias': () => [],
+  'owner-id': (image) => [image.account],
+  platform: () => [],
+  'product-code': (image) => image.productCodes,
+  'product-code.type': (image) => image.productCodes.map(() => 'marketplace'),
+  'ramdisk-id': () => [],
+  'root-device-name': (image) => [image.volumes[0]?.device],
+  'root-device-type': () => ['ebs'],
   'source-image-id': (image) => [image.sourceImageId],
   'source-image-region': (image) => [image.sourceRegion],
-  'block-device-mapping.snapshot-id': (image) => image.volumes.map(({ snapshotId }) => snapshotId),
-  'block-device-mapping.encrypted': (image) => image.volumes.map(({ encrypted }) => String(encrypted)),
+  'source-instance-id': () => [],
+  'sriov-net-support': () => [],
+  state: (image) => [image.state],
+  'state-reason-code': (image) => [image.stateReason === undefined ? undefined : REASON_CODE],
+  'state-reason-message': (image) => [image.stateReason],
+  'virtualization-type': (image) => [image.virtualization],
 };
 
-function attribute(image: SimImage | undefined, name: string): readonly string[] | undefined {
-  const known = KNOWN_FILTERS[name];
-  if (known) return image ? known(image).filter((value) => value !== undefined) : [];
-  return tagAttribute(name, image?.tags ?? {});
-}
+const REASON_CODE = 'Client.InternalError';
 
-function imageXml(call: Call, image: SimImage): Xml {
-  const own = image.account === call.place.account;
-  const tags = own
-    ? image.tags
-    : Object.fromEntries(Object.entries(image.tags).filter(([key]) => key.startsWith('ec2:SharedTag/')));
+function imageXml({ place, world }: Call, image: SimImage): Xml {
+  const own = image.account === place.account;
   return {
     imageId: image.id,
     imageLocation: `${image.account}/${image.name}`,
@@ -142,6 +154,7 @@ function imageXml(call: Call, image: SimImage): Xml {
     imageOwnerId: image.account,
     creationDate: iso(image.createdAt),
     isPublic: image.permissions.public,
+    productCodes: image.productCodes.map((code) => ({ productCode: code, type: 'marketplace' })),
     architecture: image.architecture,
     imageType: 'machine',
     name: image.name,
@@ -150,45 +163,27 @@ function imageXml(call: Call, image: SimImage): Xml {
     rootDeviceName: image.volumes[0]?.device ?? '/dev/xvda',
     // The layout of a copy is known when it is there.
     blockDeviceMapping: image.state === 'pending' ? [] : image.volumes.map(mappingXml),
-    virtualizationType: 'hvm',
+    virtualizationType: image.virtualization,
     hypervisor: 'xen',
     enaSupport: true,
-    tagSet: tagSet(tags),
-    stateReason:
-      image.stateReason === undefined ? undefined : { code: 'Client.InternalError', message: image.stateReason },
-    deprecationTime: image.deprecationTime === undefined ? undefined : iso(image.deprecationTime),
-    lastLaunchedTime:
-      own && image.lastLaunchedAt !== undefined ? iso(image.lastLaunchedAt).replace(/\.\d+Z$/, 'Z') : undefined,
-    deregistrationProtection: image.protection,
-    sourceImageId: image.sourceImageId,
-    sourceImageRegion: image.sourceRegion,
-    productCodes: image.productCodes.map((code) => ({ productCode: code, type: 'marketplace' })),
+    bootMode: image.bootMode,
+    imdsSupport: image.imdsSupport,
+    tagSet: tagSet(tagsFor(place.account, image)),
+    stateReason: image.stateReason === undefined ? undefined : { code: REASON_CODE, message: image.stateReason },
     platformDetails: 'Linux/UNIX',
     usageOperation: 'RunInstances',
+    deprecationTime: image.deprecationTime === undefined ? undefined : iso(image.deprecationTime),
+    sourceImageId: image.sourceImageId,
+    sourceImageRegion: image.sourceRegion,
+    deregistrationProtection: protectionOf(image, world.now()),
+    lastLaunchedTime: own && image.lastLaunchedAt !== undefined ? seconds(image.lastLaunchedAt) : undefined,
   };
 }
 
-const mappingXml = ({ device, snapshotId, sizeGiB, encrypted }: SimImage['volumes'][number]): Xml => ({
+const mappingXml = ({ device, snapshotId, sizeGiB, encrypted }: SimVolume): Xml => ({
   deviceName: device,
   ebs: { snapshotId, volumeSize: sizeGiB, deleteOnTermination: true, volumeType: 'gp3', encrypted },
 });
 
-/** @throws Refusal when the image is not there, or is not the caller's */
-export function ownImage(call: Call, id: string): SimImage {
-  if (!/^ami-[0-9a-f]+$/.test(id))
-    throw new Refusal('InvalidAMIID.Malformed', `Invalid id: "${id}" (expecting "ami-...")`);
-  const own = call.place.images.get(id);
-  if (own) {
-    // A new image is not known everywhere at once, for writers either.
-    if (!call.world.seenImage(id)) throw imageNotFound([id]);
-    if (own.state !== 'deregistered') return own;
-    if (call.world.now() - (own.deregisteredAt ?? 0) > FORGOTTEN_AFTER_MS) throw imageNotFound([id]);
-    throw new Refusal('InvalidAMIID.Unavailable', `The image ID '${id}' is no longer available`);
-  }
-  const foreign = call.world.findImage(id, call.place.region);
-  if (foreign && mayLaunch(foreign, call.place.account))
-    throw new Refusal('AuthFailure', `Not authorized for image:${id}`, 401);
-  throw imageNotFound([id]);
-}
-
-export type { Answer };
+/** `2025-02-17T20:22:19Z`: the one time that EC2 gives without milliseconds. */
+export const seconds = (time: number): string => iso(time).replace(/\.\d+Z$/, 'Z');

@@ -1,35 +1,39 @@
 import { z } from 'zod';
+import { Refusal } from './refusal.ts';
+import type { Service } from './sts.ts';
+
+const KINDS = [
+  'throttle',
+  'http-500',
+  'reset-before',
+  'reset-after',
+  'timeout-before',
+  'timeout-after',
+  'partial',
+  'stale',
+] as const;
+const isKind = (text: string): text is FaultKind =>
+  (KINDS as readonly string[]).includes(text) || /^error-[A-Za-z0-9.]+$/.test(text);
 
 /**
- * Faults on demand. `nth`: from the nth matching call on (default 1); `times`: how many calls (default 1).
- * `partial`: the first page of a listing with a token that then fails; `stale`: reads answer as before any recent write.
+ * - `throttle`, `error-<Code>`, `http-500`: refused, and nothing was done
+ * - `reset-before`, `timeout-before`: the connection breaks, or no answer ever comes, and nothing was done
+ * - `reset-after`, `timeout-after`: the same, but it was done
+ * - `partial`: it was done, and the connection breaks half-way through the answer
+ * - `stale`: a read is answered as if a minute earlier
  */
+export type FaultKind = (typeof KINDS)[number] | `error-${string}`;
+
+/** Faults on demand. `nth`: from the nth matching call on (default 1); `times`: how many calls (default 1). */
 const fault = z.strictObject({
   action: z.string().min(1),
   account: z.string().optional(),
   region: z.string().optional(),
   nth: z.number().int().min(1).default(1),
   times: z.number().int().min(1).default(1),
-  kind: z.union([
-    z.enum([
-      'throttle',
-      'http-500',
-      'reset-before',
-      'reset-after',
-      'timeout-before',
-      'timeout-after',
-      'partial',
-      'stale',
-    ]),
-    z
-      .string()
-      .regex(
-        /^error-[A-Za-z.]+$/,
-        'must be one of throttle, error-<Code>, http-500, reset-before, reset-after, timeout-before, timeout-after, partial, stale',
-      ),
-  ]),
+  kind: z.string().refine(isKind, `must be one of ${KINDS.join(', ')}, error-<Code>`),
 });
-export type Fault = z.output<typeof fault>;
+export type Fault = Omit<z.output<typeof fault>, 'kind'> & { readonly kind: FaultKind };
 
 /** @throws Error that names the place */
 export function parseFaults(document: unknown): Fault[] {
@@ -48,8 +52,8 @@ export class Faults {
     this.#list = faults.map((each) => ({ fault: each, seen: 0 }));
   }
 
-  next(action: string, account: string, region: string): Fault['kind'] | undefined {
-    let hit: Fault['kind'] | undefined;
+  next(action: string, account: string, region: string): FaultKind | undefined {
+    let hit: FaultKind | undefined;
     for (const entry of this.#list) {
       const { fault } = entry;
       if (fault.action !== action && fault.action !== '*') continue;
@@ -59,4 +63,33 @@ export class Faults {
     }
     return hit;
   }
+}
+
+/** The HTTP status that goes with codes that are not 400. */
+const STATUS: Readonly<Record<string, number>> = {
+  AccessDenied: 403,
+  AuthFailure: 401,
+  DryRunOperation: 412,
+  ExpiredToken: 403,
+  InternalError: 500,
+  InternalFailure: 500,
+  InvalidClientTokenId: 403,
+  OptInRequired: 403,
+  RequestLimitExceeded: 503,
+  ServerInternal: 500,
+  ServiceUnavailable: 503,
+  Unavailable: 503,
+  UnauthorizedOperation: 403,
+};
+
+/** What EC2 or STS says when a fault is one that is said. */
+export function refusalOf(kind: FaultKind | undefined, service: Service): Refusal | undefined {
+  if (kind === 'throttle')
+    return service === 'ec2'
+      ? new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503)
+      : new Refusal('Throttling', 'Rate exceeded', 400);
+  if (kind === 'http-500') return new Refusal('InternalError', 'An internal error has occurred', 500);
+  if (kind?.startsWith('error-') !== true) return undefined;
+  const code = kind.slice('error-'.length);
+  return new Refusal(code, `Simulated ${code}`, STATUS[code] ?? 400);
 }

@@ -1,17 +1,19 @@
 import type { Query } from './query.ts';
 import { Refusal } from './refusal.ts';
 
-/** The values of a resource that a filter compares with; undefined: there is no such filter. */
-export type Attributes = (name: string) => readonly string[] | undefined;
+/** What resources of one kind can be filtered by: the values of each filter, by its name. */
+export type Filterable<T> = Readonly<Record<string, (item: T) => readonly (string | undefined)[]>>;
+
+type Tagged = { readonly tags: Readonly<Record<string, string>> };
 
 const MAX_VALUES = 200;
 
 /**
  * Reads `Filter.N`: filters are joined by AND, their values by OR; `*` stands for any characters, `?` for none or one, a
- * backslash takes the next character as it is.
- * @throws Refusal for an unknown filter, or too many values
+ * backslash takes the next character as it is. `tag:<key>` and `tag-key` are there for everything that has tags.
+ * @throws Refusal at once for an unknown filter, one without a value, or too many values
  */
-export function filterOf(query: Query): (attributes: Attributes) => boolean {
+export function filterOf<T extends Tagged>(query: Query, filterable: Filterable<T>): (item: T) => boolean {
   const filters = query
     .structures('Filter')
     .map((filter) => ({ name: filter.required('Name'), values: filter.list('Value') }));
@@ -21,13 +23,27 @@ export function filterOf(query: Query): (attributes: Attributes) => boolean {
       'FilterLimitExceeded',
       `The maximum number of filter values specified on a single call is ${MAX_VALUES}`,
     );
-  const compiled = filters.map(({ name, values }) => ({ name, patterns: values.map(patternOf) }));
-  return (attributes) =>
-    compiled.every(({ name, patterns }) => {
-      const actual = attributes(name);
-      if (!actual) throw new Refusal('InvalidParameterValue', `The filter '${name}' is invalid`);
-      return patterns.length === 0 || actual.some((value) => patterns.some((matches) => matches(value)));
-    });
+  const compiled = filters.map(({ name, values }) => {
+    const read = readerOf(name, filterable);
+    if (!read) throw new Refusal('InvalidParameterValue', `The filter '${name}' is invalid`);
+    // Whether EC2 takes it for nothing or for everything is not documented: whoever sends it is to find out.
+    if (values.length === 0)
+      throw new Refusal('MissingParameter', `The request must contain a value for the filter '${name}'`);
+    return { read, patterns: values.map(patternOf) };
+  });
+  return (item) =>
+    compiled.every(({ read, patterns }) =>
+      read(item).some((value) => value !== undefined && patterns.some((matches) => matches(value))),
+    );
+}
+
+function readerOf<T extends Tagged>(
+  name: string,
+  filterable: Filterable<T>,
+): ((item: T) => readonly (string | undefined)[]) | undefined {
+  if (name === 'tag-key') return ({ tags }) => Object.keys(tags);
+  if (name.startsWith('tag:')) return ({ tags }) => [tags[name.slice('tag:'.length)]];
+  return Object.hasOwn(filterable, name) ? filterable[name] : undefined;
 }
 
 /** Whether a request names any filter: without one it is dearer. */
@@ -47,14 +63,4 @@ function patternOf(pattern: string): (value: string) => boolean {
   }
   const expression = new RegExp(`^${source}$`);
   return (value) => expression.test(value);
-}
-
-/** `tag:<key>` and `tag-key`, which every resource has. */
-export function tagAttribute(name: string, tags: Readonly<Record<string, string>>): readonly string[] | undefined {
-  if (name === 'tag-key') return Object.keys(tags);
-  if (name.startsWith('tag:')) {
-    const value = tags[name.slice(4)];
-    return value === undefined ? [] : [value];
-  }
-  return undefined;
 }

@@ -1,164 +1,109 @@
-import { type Call, DONE, type Operation } from './call.ts';
-import { ownImage } from './describe-images.ts';
 import type { Query } from './query.ts';
 import { Refusal } from './refusal.ts';
-import { NOBODY, type Permissions, type SimImage } from './world.ts';
+import { NOBODY, type Permissions } from './world.ts';
 
 const ORGANIZATION = /^arn:aws(-[a-z]+)*:organizations::\d{12}:organization\/o-[a-z0-9]+$/;
 const UNIT = /^arn:aws(-[a-z]+)*:organizations::\d{12}:ou\/o-[a-z0-9]+\/ou-[a-z0-9]+-[a-z0-9]+$/;
-const MAX_ENTITIES = 1000;
+const ITEM_FIELDS: readonly string[] = ['UserId', 'Group', 'OrganizationArn', 'OrganizationalUnitArn'];
+const FLAT_LISTS: readonly string[] = ['UserId', 'UserGroup', 'OrganizationArn', 'OrganizationalUnitArn'];
 
-export const describeImageAttribute: Operation = {
-  parameters: ['ImageId', 'Attribute', 'DryRun'],
-  mutates: false,
-  run(call) {
-    const { id } = ownImage(call, call.query.required('ImageId'));
-    const image = call.world.seenImage(id) as SimImage;
-    switch (call.query.required('Attribute')) {
-      case 'launchPermission':
-        return { imageId: id, launchPermission: permissionXml(image.permissions) };
-      case 'description':
-        return { imageId: id, description: { value: image.description } };
-      case 'productCodes':
-        return {
-          imageId: id,
-          productCodes: image.productCodes.map((code) => ({ productCode: code, type: 'marketplace' })),
-        };
-      case 'deregistrationProtection':
-        return { imageId: id, deregistrationProtection: { value: image.protection } };
-      default:
-        throw new Refusal('InvalidParameterValue', `Invalid value '${call.query.get('Attribute')}' for attribute`);
-    }
-  },
-};
-
-function permissionXml(permissions: Permissions): { readonly [name: string]: string }[] {
-  return [
-    ...permissions.accounts.map((userId) => ({ userId })),
-    ...permissions.organizations.map((organizationArn) => ({ organizationArn })),
-    ...permissions.organizationalUnits.map((organizationalUnitArn) => ({ organizationalUnitArn })),
-    ...(permissions.public ? [{ group: 'all' }] : []),
-  ];
+export interface PermissionChange {
+  readonly add: Permissions;
+  readonly remove: Permissions;
 }
 
-export const modifyImageAttribute: Operation = {
-  parameters: [
-    'ImageId',
-    'Attribute',
-    'OperationType',
-    'UserId',
-    'UserGroup',
-    'OrganizationArn',
-    'OrganizationalUnitArn',
-    'LaunchPermission',
-    'Description',
-    'DryRun',
-  ],
-  mutates: true,
-  run(call) {
-    const { query, world } = call;
-    const image = ownImage(call, query.required('ImageId'));
-    const description = query.structure('Description').get('Value');
-    if (description !== undefined) {
-      world.putImage({ ...image, description });
-      return DONE;
-    }
-    const { add, remove } = changesOf(query);
-    check(call, image, add);
-    world.putImage({ ...image, permissions: changed(image.permissions, add, remove) });
-    return DONE;
-  },
+/** Whether a request changes launch permissions, in either form. */
+export const changesPermissions = (query: Query): boolean => {
+  const names = query.names();
+  return (
+    query.get('Attribute') === 'launchPermission' ||
+    ['LaunchPermission', 'OperationType', ...FLAT_LISTS].some((name) => names.has(name))
+  );
 };
 
-/** Both forms: the structured one, and the flat one with OperationType. */
-function changesOf(query: Query): { readonly add: Permissions; readonly remove: Permissions } {
-  const operation = query.get('OperationType');
-  if (operation !== undefined) {
-    if (operation !== 'add' && operation !== 'remove')
-      throw new Refusal('InvalidParameterValue', `Invalid value '${operation}' for OperationType`);
-    const flat: Permissions = {
-      accounts: query.list('UserId'),
-      organizations: query.list('OrganizationArn'),
-      organizationalUnits: query.list('OrganizationalUnitArn'),
-      public: query.list('UserGroup').includes('all'),
-    };
-    return operation === 'add' ? { add: flat, remove: NOBODY } : { add: NOBODY, remove: flat };
-  }
+/**
+ * Reads both forms: the structured one, and the flat one with OperationType.
+ * @throws Refusal when it is neither, both, or an entry is malformed
+ */
+export function permissionChangeOf(query: Query): PermissionChange {
+  const flat = FLAT_LISTS.some((name) => query.list(name).length > 0);
+  const structured = query.names().has('LaunchPermission');
+  if (structured && (flat || query.get('OperationType') !== undefined))
+    throw new Refusal(
+      'InvalidParameterCombination',
+      'The parameter LaunchPermission cannot be used with the parameter OperationType',
+    );
+  const change = structured ? structuredChange(query) : flatChange(query);
+  if (isNobody(change.add) && isNobody(change.remove))
+    throw new Refusal('MissingParameter', 'The request must contain the parameter launchPermission');
+  return change;
+}
+
+function flatChange(query: Query): PermissionChange {
+  const operation = query.required('OperationType');
+  if (operation !== 'add' && operation !== 'remove')
+    throw new Refusal('InvalidParameterValue', `Value (${operation}) for parameter operationType is invalid.`);
+  const given = checked({
+    accounts: query.list('UserId'),
+    groups: query.list('UserGroup'),
+    organizations: query.list('OrganizationArn'),
+    organizationalUnits: query.list('OrganizationalUnitArn'),
+  });
+  return operation === 'add' ? { add: given, remove: NOBODY } : { add: NOBODY, remove: given };
+}
+
+function structuredChange(query: Query): PermissionChange {
   const structure = query.structure('LaunchPermission');
-  const changes = { add: entries(structure, 'Add'), remove: entries(structure, 'Remove') };
-  if (isNobody(changes.add) && isNobody(changes.remove))
-    throw new Refusal('MissingParameter', 'The request must contain an attribute to modify');
-  return changes;
-}
-
-const isNobody = (permissions: Permissions): boolean =>
-  permissions.accounts.length + permissions.organizations.length + permissions.organizationalUnits.length === 0 &&
-  !permissions.public;
-
-function entries(query: Query, name: string): Permissions {
-  const items = query.structures(name);
-  const all = (field: string): string[] => items.flatMap((item) => item.get(field) ?? []);
-  return {
-    accounts: all('UserId'),
-    organizations: all('OrganizationArn'),
-    organizationalUnits: all('OrganizationalUnitArn'),
-    public: all('Group').includes('all'),
+  const entries = (name: string): Permissions => {
+    const items = structure.structures(name);
+    for (const item of items) {
+      const given = ITEM_FIELDS.filter((field) => item.get(field) !== undefined);
+      if (given.length !== 1)
+        throw new Refusal(
+          'InvalidParameterCombination',
+          `Each launch permission must have exactly one of ${ITEM_FIELDS.join(', ')}`,
+        );
+    }
+    const all = (field: string): string[] => items.flatMap((item) => item.get(field) ?? []);
+    return checked({
+      accounts: all('UserId'),
+      groups: all('Group'),
+      organizations: all('OrganizationArn'),
+      organizationalUnits: all('OrganizationalUnitArn'),
+    });
   };
+  return { add: entries('Add'), remove: entries('Remove') };
 }
 
-function check(call: Call, image: SimImage, add: Permissions): void {
-  if (image.state !== 'available') {
-    throw new Refusal(
-      'InvalidAMIID.Unavailable',
-      `The AMI ID '${image.id}' is currently ${image.state} and may not be used for this operation`,
-    );
-  }
-  for (const account of add.accounts) {
-    if (!/^\d{12}$/.test(account))
-      throw new Refusal(
-        'InvalidAMIAttributeItemValue',
-        `Invalid attribute item value "${account}" for userId item type.`,
-      );
-  }
-  for (const arn of [
-    ...add.organizations.filter((each) => !ORGANIZATION.test(each)),
-    ...add.organizationalUnits.filter((each) => !UNIT.test(each)),
-  ]) {
-    throw new Refusal('InvalidAMIAttributeItemValue', `Invalid attribute item value "${arn}".`);
-  }
-  if (isNobody(add)) return;
-  if (image.volumes.some(({ encrypted, kmsKeyId }) => encrypted && kmsKeyId?.endsWith('key/aws-ebs') === true)) {
-    throw new Refusal(
-      'InvalidParameter',
-      "Snapshots encrypted with the AWS Managed CMK can't be shared. Specify another snapshot.",
-    );
-  }
-  if (add.public) {
-    throw new Refusal(
-      'OperationNotPermitted',
-      "You can't publicly share this image because block public access for AMIs is enabled for this account. To publicly share the image, you must call the DisableImageBlockPublicAccess API.",
-    );
-  }
-  const { permissions } = image;
-  const count = new Set([
-    ...permissions.accounts,
-    ...permissions.organizations,
-    ...permissions.organizationalUnits,
-    ...add.accounts,
-    ...add.organizations,
-    ...add.organizationalUnits,
-  ]).size;
-  if (count > MAX_ENTITIES)
-    throw new Refusal(
-      'ResourceLimitExceeded',
-      `You have reached your quota of ${MAX_ENTITIES} for the number of entities that this image is shared with.`,
-    );
-  void call;
+function checked(given: {
+  readonly accounts: readonly string[];
+  readonly groups: readonly string[];
+  readonly organizations: readonly string[];
+  readonly organizationalUnits: readonly string[];
+}): Permissions {
+  const check = (items: readonly string[], pattern: RegExp, type: string): void => {
+    const bad = items.find((item) => !pattern.test(item));
+    if (bad !== undefined)
+      throw new Refusal('InvalidAMIAttributeItemValue', `Invalid attribute item value "${bad}" for ${type} item type.`);
+  };
+  check(given.accounts, /^\d{12}$/, 'userId');
+  check(given.groups, /^all$/, 'group');
+  check(given.organizations, ORGANIZATION, 'organizationArn');
+  check(given.organizationalUnits, UNIT, 'organizationalUnitArn');
+  const { groups, ...others } = given;
+  return { ...others, public: groups.length > 0 };
 }
 
-function changed(permissions: Permissions, add: Permissions, remove: Permissions): Permissions {
+export const isNobody = (permissions: Permissions): boolean => entitiesOf(permissions) === 0 && !permissions.public;
+
+/** What counts against the quota of an image: everybody is not one of them. */
+export const entitiesOf = ({ accounts, organizations, organizationalUnits }: Permissions): number =>
+  accounts.length + organizations.length + organizationalUnits.length;
+
+/** The permissions after a change; the owner needs none and is never listed. */
+export function withChange(permissions: Permissions, { add, remove }: PermissionChange, owner: string): Permissions {
   const merge = (have: readonly string[], more: readonly string[], less: readonly string[]): string[] =>
-    [...new Set([...have, ...more])].filter((entry) => !less.includes(entry)).sort();
+    [...new Set([...have, ...more])].filter((entry) => !less.includes(entry) && entry !== owner).sort();
   return {
     accounts: merge(permissions.accounts, add.accounts, remove.accounts),
     organizations: merge(permissions.organizations, add.organizations, remove.organizations),
@@ -166,15 +111,3 @@ function changed(permissions: Permissions, add: Permissions, remove: Permissions
     public: (permissions.public || add.public) && !remove.public,
   };
 }
-
-export const resetImageAttribute: Operation = {
-  parameters: ['ImageId', 'Attribute', 'DryRun'],
-  mutates: true,
-  run(call) {
-    const image = ownImage(call, call.query.required('ImageId'));
-    if (call.query.required('Attribute') !== 'launchPermission')
-      throw new Refusal('InvalidParameterValue', 'Only launchPermission can be reset');
-    call.world.putImage({ ...image, permissions: NOBODY });
-    return DONE;
-  },
-};

@@ -1,41 +1,62 @@
-import * as reads from './account-reads.ts';
 import type { Operation } from './call.ts';
-import { copyImage, registerImage } from './copy-image.ts';
+import { cancelImageLaunchPermission } from './cancel-launch-permission.ts';
+import { copyImage } from './copy-image.ts';
+import { copySnapshot } from './copy-snapshot.ts';
+import { deleteSnapshot } from './delete-snapshot.ts';
+import { deregisterImage } from './deregister-image.ts';
+import { describeImageAttribute } from './describe-image-attribute.ts';
 import { describeImages } from './describe-images.ts';
+import { describeInstances } from './describe-instances.ts';
+import { describeRegions } from './describe-regions.ts';
+import { describeSnapshots } from './describe-snapshots.ts';
+import { getDefaultKey, getEncryptionByDefault } from './encryption-defaults.ts';
+import { getImageAncestry } from './image-ancestry.ts';
+import { describeImageReferences } from './image-references.ts';
 import * as states from './image-states.ts';
-import * as permissions from './launch-permissions.ts';
-import * as snapshots from './snapshots.ts';
-import * as tags from './tags.ts';
+import { describeLaunchTemplates, describeLaunchTemplateVersions } from './launch-templates.ts';
+import { modifyImageAttribute, resetImageAttribute } from './modify-image-attribute.ts';
+import * as publicAccess from './public-access.ts';
+import { listImagesInRecycleBin, restoreImageFromRecycleBin } from './recycle-bin.ts';
+import { registerImage } from './register-image.ts';
+import { describeSnapshotAttribute, modifySnapshotAttribute, resetSnapshotAttribute } from './snapshot-permissions.ts';
+import { createTags, deleteTags, describeTags } from './tags.ts';
 
 /** Every operation of EC2 that the simulator has. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
+  CancelImageLaunchPermission: cancelImageLaunchPermission,
   CopyImage: copyImage,
-  CreateTags: tags.createTags,
-  DeleteSnapshot: snapshots.deleteSnapshot,
-  DeleteTags: tags.deleteTags,
-  DeregisterImage: states.deregisterImage,
-  DescribeImageAttribute: permissions.describeImageAttribute,
-  DescribeImageReferences: reads.describeImageReferences,
+  CopySnapshot: copySnapshot,
+  CreateTags: createTags,
+  DeleteSnapshot: deleteSnapshot,
+  DeleteTags: deleteTags,
+  DeregisterImage: deregisterImage,
+  DescribeImageAttribute: describeImageAttribute,
+  DescribeImageReferences: describeImageReferences,
   DescribeImages: describeImages,
-  DescribeInstances: reads.describeInstances,
-  DescribeLaunchTemplates: reads.describeLaunchTemplates,
-  DescribeLaunchTemplateVersions: reads.describeLaunchTemplateVersions,
-  DescribeRegions: reads.describeRegions,
-  DescribeSnapshotAttribute: snapshots.describeSnapshotAttribute,
-  DescribeSnapshots: snapshots.describeSnapshots,
-  DescribeTags: tags.describeTags,
+  DescribeInstances: describeInstances,
+  DescribeLaunchTemplates: describeLaunchTemplates,
+  DescribeLaunchTemplateVersions: describeLaunchTemplateVersions,
+  DescribeRegions: describeRegions,
+  DescribeSnapshotAttribute: describeSnapshotAttribute,
+  DescribeSnapshots: describeSnapshots,
+  DescribeTags: describeTags,
   DisableImage: states.disableImage,
+  DisableImageBlockPublicAccess: publicAccess.disableImageBlockPublicAccess,
   DisableImageDeprecation: states.disableImageDeprecation,
   DisableImageDeregistrationProtection: states.disableProtection,
   EnableImage: states.enableImage,
+  EnableImageBlockPublicAccess: publicAccess.enableImageBlockPublicAccess,
   EnableImageDeprecation: states.enableImageDeprecation,
   EnableImageDeregistrationProtection: states.enableProtection,
-  GetEbsDefaultKmsKeyId: reads.getDefaultKey,
-  GetEbsEncryptionByDefault: reads.getEncryptionByDefault,
-  ListImagesInRecycleBin: states.listImagesInRecycleBin,
-  ModifyImageAttribute: permissions.modifyImageAttribute,
-  ModifySnapshotAttribute: snapshots.modifySnapshotAttribute,
+  GetEbsDefaultKmsKeyId: getDefaultKey,
+  GetEbsEncryptionByDefault: getEncryptionByDefault,
+  GetImageAncestry: getImageAncestry,
+  GetImageBlockPublicAccessState: publicAccess.getImageBlockPublicAccessState,
+  ListImagesInRecycleBin: listImagesInRecycleBin,
+  ModifyImageAttribute: modifyImageAttribute,
+  ModifySnapshotAttribute: modifySnapshotAttribute,
   RegisterImage: registerImage,
-  ResetImageAttribute: permissions.resetImageAttribute,
-  RestoreImageFromRecycleBin: states.restoreImage,
+  ResetImageAttribute: resetImageAttribute,
+  ResetSnapshotAttribute: resetSnapshotAttribute,
+  RestoreImageFromRecycleBin: restoreImageFromRecycleBin,
 };

@@ -1,4 +1,6 @@
 import { Refusal } from './refusal.ts';
+import { checkedTags } from './tagging.ts';
+import type { Tags } from './world.ts';
 
 /** The parameters of a Query request: `Name.1=…`, `A.1.B.2.C=…`. */
 export class Query {
@@ -8,10 +10,6 @@ export class Query {
   constructor(values: ReadonlyMap<string, string>, prefix = '') {
     this.#values = values;
     this.#prefix = prefix;
-  }
-
-  static parse(text: string): Query {
-    return new Query(new Map(new URLSearchParams(text)));
   }
 
   get(name: string): string | undefined {
@@ -81,29 +79,19 @@ export class Query {
 }
 
 /** `TagSpecification.N`: tags by the type of resource they are for. */
-export function tagSpecifications(query: Query, types: readonly string[]): Map<string, Record<string, string>> {
-  const found = new Map<string, Record<string, string>>();
+export function tagSpecifications(query: Query, types: readonly string[]): Map<string, Tags> {
+  const found = new Map<string, Tags>();
   for (const specification of query.structures('TagSpecification')) {
     const type = specification.required('ResourceType');
-    if (!types.includes(type)) {
+    if (!types.includes(type))
       throw new Refusal('InvalidParameterValue', `'${type}' is not a valid taggable resource type for this operation.`);
-    }
+    if (found.has(type))
+      throw new Refusal('InvalidParameterValue', `The resource type '${type}' is given more than once.`);
     found.set(type, tagsOf(specification));
   }
   return found;
 }
 
 /** `Tag.N.Key`, `Tag.N.Value`. */
-export function tagsOf(query: Query): Record<string, string> {
-  const tags: Record<string, string> = {};
-  for (const tag of query.structures('Tag')) tags[tag.get('Key') ?? ''] = tag.get('Value') ?? '';
-  for (const [key, value] of Object.entries(tags)) {
-    if (key === '' || key.length > 128)
-      throw new Refusal('InvalidParameterValue', 'Tag keys must be 1 to 128 characters long');
-    if (value.length > 256)
-      throw new Refusal('InvalidParameterValue', `Tag value exceeds the maximum length of 256 characters: ${key}`);
-    if (key.startsWith('aws:'))
-      throw new Refusal('InvalidParameterValue', "Tag keys starting with 'aws:' are reserved for internal use");
-  }
-  return tags;
-}
+export const tagsOf = (query: Query): Tags =>
+  checkedTags(query.structures('Tag').map((tag) => [tag.get('Key'), tag.get('Value') ?? ''] as const));

@@ -1,4 +1,4 @@
-/** Regions that every account has, and those that it must opt in to (all are, unless the seed says otherwise). */
+/** Regions that every account has. */
 export const DEFAULT_REGIONS: readonly string[] = [
   'us-east-1',
   'us-east-2',
@@ -18,4 +18,24 @@ export const DEFAULT_REGIONS: readonly string[] = [
   'eu-west-3',
   'sa-east-1',
 ];
-export const OPT_IN_REGIONS: readonly string[] = ['af-south-1', 'ap-east-1', 'eu-south-1', 'me-south-1'];
+
+/** Regions to opt in to that every simulated account has opted in to, unless its seed disables them. */
+export const OPTED_IN_REGIONS: readonly string[] = ['af-south-1', 'ap-east-1', 'eu-south-1', 'me-south-1'];
+
+/** Regions to opt in to that are enabled only in a world whose seed has something in them. */
+export const OTHER_REGIONS: readonly string[] = [
+  'ap-south-2',
+  'ap-southeast-3',
+  'ap-southeast-4',
+  'ap-southeast-5',
+  'ap-southeast-7',
+  'ca-west-1',
+  'eu-central-2',
+  'eu-south-2',
+  'il-central-1',
+  'me-central-1',
+  'mx-central-1',
+];
+
+export const isRegion = (name: string): boolean =>
+  DEFAULT_REGIONS.includes(name) || OPTED_IN_REGIONS.includes(name) || OTHER_REGIONS.includes(name);

@@ -1,10 +1,9 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { parse } from 'yaml';
 import type { AdjustableClock } from '../../ambient/adjustable-clock.ts';
-import { parseFaults } from './faults.ts';
-import { parseSeed } from './seed.ts';
-import type { Simulator } from './simulator.ts';
+import { control } from './control.ts';
+import type { SimResponse, Simulator } from './simulator.ts';
+import { ec2Error } from './xml.ts';
 
 export interface ServedSimulator {
   /** `http://127.0.0.1:<port>`, for AWS_ENDPOINT_URL. */
@@ -16,6 +15,7 @@ export interface ServedSimulator {
 /**
  * Serves the simulated AWS to any SDK over plain HTTP, and its control calls under `/_sim/`.
  * @param clock the clock that the simulator was made with
+ * @throws Error when it cannot listen there
  */
 export async function serveSimulator(
   simulator: Simulator,
@@ -25,21 +25,22 @@ export async function serveSimulator(
   const host = options.host ?? '127.0.0.1';
   const server = http.createServer((request, response) => {
     const chunks: Buffer[] = [];
+    // A client that goes away in the middle of its request is its own affair.
+    request.on('error', () => undefined);
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const url = request.url ?? '/';
+      const { method = 'GET', url = '/' } = request;
       const body = Buffer.concat(chunks).toString('utf8');
-      if (url.startsWith('/_sim/')) {
-        const { status, document } = control(simulator, clock, request.method ?? 'GET', url, body);
+      const path = url.split('?')[0] ?? url;
+      if (path.startsWith('/_sim/')) {
+        const { status, document } = control(simulator, clock, { method, path, body });
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(document));
         return;
       }
       const headers: Record<string, string | undefined> = {};
       for (const [name, value] of Object.entries(request.headers))
         headers[name] = Array.isArray(value) ? value[0] : value;
-      const answer = simulator.handle({ method: request.method ?? 'POST', url, headers, body });
-      if (answer.instead === 'reset') request.socket.resetAndDestroy();
-      else if (answer.instead === undefined) response.writeHead(answer.status, answer.headers).end(answer.body);
+      send(request, response, answerTo(simulator, { method, url, headers, body }));
     });
   });
   server.keepAliveTimeout = 60_000;
@@ -48,7 +49,7 @@ export async function serveSimulator(
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://${host}:${port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     stop: () =>
       new Promise((resolve) => {
@@ -58,47 +59,31 @@ export async function serveSimulator(
   };
 }
 
-interface Controlled {
-  readonly status: number;
-  readonly document: unknown;
+/** A mistake of the simulator's own is an internal error of one call, and not the end of it. */
+function answerTo(simulator: Simulator, request: Parameters<Simulator['handle']>[0]): SimResponse {
+  try {
+    return simulator.handle(request);
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { status: 500, headers: {}, body: ec2Error('InternalError', `The simulator failed: ${text}`, 'none') };
+  }
 }
 
-function control(simulator: Simulator, clock: AdjustableClock, method: string, url: string, body: string): Controlled {
-  const ok = (document: unknown): Controlled => ({ status: 200, document });
-  try {
-    switch (`${method} ${url.split('?')[0]}`) {
-      case 'POST /_sim/seed':
-        simulator.reseed(parseSeed(parse(body)));
-        return ok({});
-      case 'POST /_sim/clock': {
-        const { advanceSeconds } = (parse(body) ?? {}) as { advanceSeconds?: unknown };
-        if (typeof advanceSeconds !== 'number' || !(advanceSeconds >= 0))
-          throw new Error('advanceSeconds: must be a number, 0 or more');
-        clock.advance(advanceSeconds * 1000);
-        return ok({ now: new Date(clock.now()).toISOString() });
-      }
-      case 'GET /_sim/calls':
-        return ok(simulator.calls());
-      case 'DELETE /_sim/calls':
-        simulator.resetCalls();
-        return ok({});
-      case 'GET /_sim/world':
-        return ok(simulator.world());
-      case 'POST /_sim/faults':
-        simulator.setFaults(parseFaults(parse(body)));
-        return ok({});
-      case 'DELETE /_sim/faults':
-        simulator.setFaults([]);
-        return ok({});
-      default:
-        return {
-          status: 404,
-          document: {
-            error: `${method} ${url}: the control calls are POST seed, POST clock, GET and DELETE calls, GET world, POST and DELETE faults`,
-          },
-        };
+function send(request: http.IncomingMessage, response: http.ServerResponse, answer: SimResponse): void {
+  switch (answer.instead) {
+    case undefined:
+      response.writeHead(answer.status, answer.headers).end(answer.body);
+      return;
+    case 'reset':
+      request.socket.resetAndDestroy();
+      return;
+    case 'silence':
+      return;
+    case 'cut': {
+      const length = Buffer.byteLength(answer.body);
+      response.writeHead(answer.status, { ...answer.headers, 'content-length': length * 2 + 1 });
+      // What was sent must have left before the connection goes, or the client sees only the latter.
+      response.write(answer.body, () => request.socket.destroySoon());
     }
-  } catch (error) {
-    return { status: 400, document: { error: error instanceof Error ? error.message : String(error) } };
   }
 }

@@ -1,9 +1,9 @@
 import type { Clock } from '../../ambient/clock.ts';
 import { between, type Random, seededRandom } from '../../ambient/random.ts';
-import { Refusal } from './refusal.ts';
-import { DEFAULT_REGIONS, OPT_IN_REGIONS } from './regions.ts';
-import type { Seed, SeedImage } from './seed.ts';
-import { NOBODY, type Place, type SimImage, type SimSnapshot } from './world.ts';
+import { managedKey } from './keys.ts';
+import { DEFAULT_REGIONS, OPTED_IN_REGIONS, OTHER_REGIONS } from './regions.ts';
+import type { Seed } from './seed.ts';
+import type { CopySource, PendingImage, PendingSnapshot, Place, SimImage, SimKey, SimSnapshot } from './world.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -19,67 +19,88 @@ interface Shown<T> {
 export class SimWorld {
   readonly seed: Seed;
   readonly clock: Clock;
-  readonly random: Random;
   /** Readers are shown what was visible this long ago. */
   lookBackMs = 0;
   readonly #places = new Map<string, Place>();
   readonly #imageHistory = new Map<string, Shown<SimImage>[]>();
   readonly #snapshotHistory = new Map<string, Shown<SimSnapshot>[]>();
+  readonly #seeded: ReadonlySet<string>;
 
+  /** An empty world; `populate` fills it. */
   constructor(seed: Seed, clock: Clock) {
     this.seed = seed;
     this.clock = clock;
-    this.random = seededRandom(seed.seed);
-    for (const [account, { regions }] of Object.entries(seed.accounts)) {
-      for (const region of Object.keys(regions)) this.#populate(this.place(account, region));
-    }
+    this.#seeded = new Set(Object.values(seed.accounts).flatMap(({ regions }) => Object.keys(regions)));
   }
 
   now(): number {
     return this.clock.now();
   }
 
-  get firstAccount(): string {
-    return Object.keys(this.seed.accounts)[0] ?? '';
+  /** Randomness for one purpose: what others draw does not change it. */
+  stream(purpose: string): Random {
+    // FNV-1a, over the characters of the seed and the purpose.
+    let hash = 0x811c9dc5;
+    for (const character of `${this.seed.seed} ${purpose}`)
+      hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193);
+    return seededRandom(hash);
   }
 
   regionsOf(account: string): { readonly name: string; readonly optIn: boolean; readonly enabled: boolean }[] {
     const disabled = new Set(this.seed.accounts[account]?.disabledRegions);
+    const region = (
+      name: string,
+      optIn: boolean,
+      known = true,
+    ): { name: string; optIn: boolean; enabled: boolean } => ({
+      name,
+      optIn,
+      enabled: known && !disabled.has(name),
+    });
     return [
-      ...DEFAULT_REGIONS.map((name) => ({ name, optIn: false, enabled: !disabled.has(name) })),
-      ...OPT_IN_REGIONS.map((name) => ({ name, optIn: true, enabled: !disabled.has(name) })),
+      ...DEFAULT_REGIONS.map((name) => region(name, false)),
+      ...OPTED_IN_REGIONS.map((name) => region(name, true)),
+      ...OTHER_REGIONS.map((name) => region(name, true, this.#seeded.has(name))),
     ];
+  }
+
+  isEnabled(account: string, region: string): boolean {
+    return this.regionsOf(account).some(({ name, enabled }) => enabled && name === region);
   }
 
   place(account: string, region: string): Place {
     const key = `${account}/${region}`;
-    let place = this.#places.get(key);
-    if (!place) {
-      const seeded = this.seed.accounts[account]?.regions[region];
-      const managed = `arn:aws:kms:${region}:${account}:key/aws-ebs`;
-      const keys = (seeded?.keys ?? []).map(({ alias, grantsTo }) => ({
-        alias,
-        grantsTo,
-        arn: `arn:aws:kms:${region}:${account}:key/${this.#hex(8)}-${this.#hex(12)}`,
-      }));
-      const wanted = seeded?.defaultEncryption?.kmsKeyId;
-      place = {
-        account,
-        region,
-        images: new Map(),
-        snapshots: new Map(),
-        copies: new Map(),
-        tokens: new Map(),
-        instances: [],
-        templates: [],
-        keys,
-        bin: new Map(),
-        encryptByDefault: seeded?.defaultEncryption?.enabled ?? false,
-        defaultKey: keys.find(({ alias, arn }) => alias === wanted || arn === wanted)?.arn ?? managed,
-        binDays: seeded?.recycleBin?.retentionDays,
-      };
-      this.#places.set(key, place);
-    }
+    const known = this.#places.get(key);
+    if (known) return known;
+    const seeded = this.seed.accounts[account]?.regions[region];
+    const random = this.stream(`ids ${key}`);
+    const keys: SimKey[] = (seeded?.keys ?? []).map(({ alias, grantsTo }) => ({
+      alias,
+      grantsTo: [...grantsTo].sort(),
+      arn: `arn:aws:kms:${region}:${account}:key/${[8, 4, 4, 4, 12].map((length) => hex(random, length)).join('-')}`,
+    }));
+    const wanted = seeded?.defaultEncryption?.kmsKeyId;
+    const own = keys.find(({ alias }) => alias === wanted)?.arn;
+    const place: Place = {
+      account,
+      region,
+      random,
+      lags: this.stream(`lags ${key}`),
+      images: new Map(),
+      snapshots: new Map(),
+      pendingImages: new Map(),
+      pendingSnapshots: new Map(),
+      tokens: new Map(),
+      instances: [],
+      templates: [],
+      keys,
+      bin: new Map(),
+      binDays: seeded?.recycleBin?.retentionDays,
+      encryptByDefault: seeded?.defaultEncryption?.enabled ?? false,
+      defaultKey: own ?? (wanted?.startsWith('arn:') ? wanted : managedKey(account, region)),
+      publicBlockedFrom: 0,
+    };
+    this.#places.set(key, place);
     return place;
   }
 
@@ -87,29 +108,33 @@ export class SimWorld {
     return [...this.#places.values()];
   }
 
-  id(prefix: string): string {
-    return `${prefix}-${this.#hex(17)}`;
+  id(place: Place, prefix: string): string {
+    return `${prefix}-${hex(place.random, 17)}`;
   }
 
-  #hex(length: number): string {
-    return Array.from({ length }, () => Math.floor(this.random.next() * 16).toString(16)).join('');
+  /** How long a copy takes that starts now. */
+  copyMs(place: Place): number {
+    const [low, high] = this.seed.copySeconds;
+    return between(place.random, low * 1000, high * 1000);
   }
 
   /** Makes an image true now, and visible a moment later. */
   putImage(image: SimImage, seenAt?: number): void {
-    this.place(image.account, image.region).images.set(image.id, image);
-    this.#show(this.#imageHistory, image.id, image, seenAt);
+    const place = this.place(image.account, image.region);
+    place.images.set(image.id, image);
+    this.#show(this.#imageHistory, place, image.id, image, seenAt);
   }
 
   putSnapshot(snapshot: SimSnapshot, seenAt?: number): void {
-    this.place(snapshot.account, snapshot.region).snapshots.set(snapshot.id, snapshot);
-    this.#show(this.#snapshotHistory, snapshot.id, snapshot, seenAt);
+    const place = this.place(snapshot.account, snapshot.region);
+    place.snapshots.set(snapshot.id, snapshot);
+    this.#show(this.#snapshotHistory, place, snapshot.id, snapshot, seenAt);
   }
 
-  #show<T>(histories: Map<string, Shown<T>[]>, id: string, value: T, seenAt: number | undefined): void {
+  #show<T>(histories: Map<string, Shown<T>[]>, place: Place, id: string, value: T, seenAt: number | undefined): void {
     const history = histories.get(id) ?? [];
     const [low, high] = this.seed.consistencySeconds;
-    const from = seenAt ?? this.now() + between(this.random, low * 1000, high * 1000);
+    const from = seenAt ?? this.now() + between(place.lags, low * 1000, high * 1000);
     history.push({ from: Math.max(from, history.at(-1)?.from ?? 0), value });
     histories.set(id, history);
   }
@@ -145,95 +170,50 @@ export class SimWorld {
   settle(): void {
     const now = this.now();
     for (const place of this.#places.values()) {
-      for (const copy of [...place.copies.values()])
-        if (copy.endsAt <= now) this.#endCopy(place, copy.imageId, copy.endsAt, copy.failure);
+      for (const pending of place.pendingImages.values()) if (pending.endsAt <= now) this.#endImage(place, pending);
+      for (const pending of place.pendingSnapshots.values())
+        if (pending.endsAt <= now) this.#endSnapshotCopy(place, pending);
       for (const [id, { enteredAt }] of place.bin) {
         if (place.binDays !== undefined && now - enteredAt > place.binDays * DAY_MS) place.bin.delete(id);
       }
     }
   }
 
-  #endCopy(place: Place, imageId: string, at: number, failure: string | undefined): void {
-    place.copies.delete(imageId);
+  #endImage(place: Place, { imageId, endsAt, failure: known, source }: PendingImage): void {
+    place.pendingImages.delete(imageId);
+    const failure = known ?? this.#missing(source);
     const image = place.images.get(imageId);
-    for (const { snapshotId } of image?.volumes ?? []) {
-      const snapshot = place.snapshots.get(snapshotId);
-      if (snapshot?.state === 'pending')
-        this.putSnapshot({ ...snapshot, state: failure === undefined ? 'completed' : 'error' }, at);
-    }
+    for (const { snapshotId } of image?.volumes ?? []) this.#endSnapshot(place, snapshotId, endsAt, failure);
     if (image?.state !== 'pending') return;
     this.putImage(
-      failure === undefined ? { ...image, state: 'available' } : { ...image, state: 'failed', stateReason: failure },
+      failure === undefined
+        ? { ...image, state: 'available' }
+        : { ...image, state: 'failed', stateReason: 'Copy image failed with an internal error' },
+      endsAt,
+    );
+  }
+
+  #endSnapshotCopy(place: Place, { snapshotId, endsAt, failure, source }: PendingSnapshot): void {
+    place.pendingSnapshots.delete(snapshotId);
+    this.#endSnapshot(place, snapshotId, endsAt, failure ?? this.#missing(source));
+  }
+
+  #endSnapshot(place: Place, id: string, at: number, failure: string | undefined): void {
+    const snapshot = place.snapshots.get(id);
+    if (snapshot?.state !== 'pending') return;
+    const deleted = snapshot.deleted || snapshot.deleteWhenDone === true;
+    this.putSnapshot(
+      failure === undefined
+        ? { ...snapshot, state: 'completed', deleted }
+        : { ...snapshot, state: 'error', stateMessage: failure, deleted },
       at,
     );
   }
 
-  #populate(place: Place): void {
-    const seeded = this.seed.accounts[place.account]?.regions[place.region];
-    if (!seeded) return;
-    for (const image of seeded.images) this.#addImage(place, image);
-    const idOf = (nameOrId: string): string => {
-      const found = [...place.images.values()].find(({ id, name }) => id === nameOrId || name === nameOrId);
-      if (!found)
-        throw new Error(`the seed cannot be used: ${place.account}.${place.region}: there is no image ${nameOrId}`);
-      return found.id;
-    };
-    for (const { image, tags } of seeded.instances)
-      place.instances.push({ id: this.id('i'), imageId: idOf(image), tags });
-    for (const { name, image } of seeded.launchTemplates)
-      place.templates.push({ id: this.id('lt'), name, imageId: idOf(image) });
-  }
-
-  #addImage(place: Place, given: SeedImage): void {
-    const now = this.now();
-    const createdAt = Math.floor((now - given.ageDays * DAY_MS) / 1000) * 1000;
-    const key = given.kmsKeyId === undefined ? place.defaultKey : keyArn(place, given.kmsKeyId);
-    const volumes = given.volumesGiB.map((sizeGiB, index) => {
-      const id = this.id('snap');
-      const encryption = { encrypted: given.encrypted, ...(given.encrypted && key !== undefined && { kmsKeyId: key }) };
-      this.putSnapshot(
-        {
-          id,
-          account: place.account,
-          region: place.region,
-          state: 'completed',
-          startedAt: createdAt,
-          completesAt: createdAt,
-          description: '',
-          tags: {},
-          sizeGiB,
-          permissions: [],
-          deleted: false,
-          ...encryption,
-        },
-        createdAt,
-      );
-      return {
-        device: index === 0 ? '/dev/xvda' : `/dev/sd${String.fromCharCode(97 + index)}`,
-        snapshotId: id,
-        sizeGiB,
-        ...encryption,
-      };
-    });
-    this.putImage(
-      {
-        id: given.id ?? this.id('ami'),
-        account: place.account,
-        region: place.region,
-        name: given.name,
-        description: given.description ?? '',
-        state: given.state,
-        createdAt,
-        architecture: given.architecture,
-        tags: given.tags,
-        permissions: given.launchPermissions ?? NOBODY,
-        volumes,
-        protection: given.deregistrationProtection ? 'enabled-without-cooldown' : 'disabled',
-        ...(given.lastLaunchedDays !== undefined && { lastLaunchedAt: now - given.lastLaunchedDays * DAY_MS }),
-        productCodes: given.productCodes,
-      },
-      createdAt,
-    );
+  /** What a copy is made from must be there until it is done. */
+  #missing(source: CopySource | undefined): string | undefined {
+    const gone = source?.snapshotIds.find((id) => this.findSnapshot(id, source.region)?.deleted !== false);
+    return gone === undefined ? undefined : `The source snapshot ${gone} is no longer available`;
   }
 }
 
@@ -246,21 +226,6 @@ function seen<T>(history: Shown<T>[] | undefined, at: number, now: number): T | 
   return history.findLast(({ from }) => from <= at)?.value;
 }
 
-/** The ARN of a key given by alias, id or ARN; undefined when the place has no such key. */
-export function keyArn(place: Place, key: string): string | undefined {
-  if (key === place.defaultKey) return key;
-  return place.keys.find(
-    ({ alias, arn }) => key === alias || key === arn || arn.endsWith(`/${key}`) || key.endsWith(`:${alias}`),
-  )?.arn;
-}
-
-/** @throws Refusal TagLimitExceeded */
-export function withTags(
-  tags: Readonly<Record<string, string>>,
-  more: Readonly<Record<string, string>>,
-): Readonly<Record<string, string>> {
-  const merged = { ...tags, ...more };
-  if (Object.keys(merged).length > 50)
-    throw new Refusal('TagLimitExceeded', 'The maximum number of Tags allowed is 50');
-  return merged;
+function hex(random: Random, length: number): string {
+  return Array.from({ length }, () => Math.floor(random.next() * 16).toString(16)).join('');
 }

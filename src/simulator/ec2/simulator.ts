@@ -2,32 +2,26 @@ import type { Clock } from '../../ambient/clock.ts';
 import { Buckets } from './buckets.ts';
 import type { Call } from './call.ts';
 import { type CallCount, CallLog } from './call-log.ts';
-import { type Fault, Faults } from './faults.ts';
+import { type Fault, type FaultKind, Faults, refusalOf } from './faults.ts';
 import { hasFilter } from './filters.ts';
 import { OPERATIONS } from './operations.ts';
 import { Paging } from './paging.ts';
-import { Query } from './query.ts';
+import { populate } from './populate.ts';
+import type { Query } from './query.ts';
 import { authFailure, Refusal } from './refusal.ts';
+import { readRequest, type SignedRequest, type SimRequest, serviceOf } from './request.ts';
 import type { Seed } from './seed.ts';
-import { SimWorld } from './sim-world.ts';
+import type { SimWorld } from './sim-world.ts';
 import { type Identity, Sts } from './sts.ts';
 import { viewOf, type WorldView } from './world-view.ts';
 import { ec2Answer, ec2Error, stsAnswer, stsError } from './xml.ts';
-
-/** An HTTP request, whoever carries it. Header names in lower case. */
-export interface SimRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  readonly body: string;
-}
 
 export interface SimResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The connection breaks, or no answer ever comes. */
-  readonly instead?: 'reset' | 'silence';
+  /** The connection breaks, no answer ever comes, or it breaks after this body, which is not the whole. */
+  readonly instead?: 'reset' | 'silence' | 'cut';
 }
 
 /** A call as listeners see it. */
@@ -46,7 +40,10 @@ export interface Simulator {
   calls(): CallCount[];
   resetCalls(): void;
   setFaults(faults: readonly Fault[]): void;
-  /** Replaces the world. */
+  /**
+   * Replaces the world.
+   * @throws Error, and changes nothing, when the seed refers to something that is not there
+   */
   reseed(seed: Seed): void;
   /** Called before each call is carried out; what it throws is thrown by `handle`. */
   onCall(listener: (call: CallEvent) => void): void;
@@ -63,12 +60,19 @@ interface State {
   readonly buckets: Buckets;
 }
 
-/** EC2 and STS in memory, behind their real Query protocol. */
+/** How far back a stale read looks. */
+const STALE_MS = 60_000;
+
+/**
+ * EC2 and STS in memory, behind their real Query protocol.
+ * @throws Error when the seed refers to something that is not there
+ */
 export function createSimulator(options: { readonly seed: Seed; readonly clock: Clock }): Simulator {
   const { clock } = options;
   const start = (seed: Seed): State => {
-    const world = new SimWorld(seed, clock);
-    return { world, sts: new Sts(seed, clock), paging: new Paging(world.random), buckets: new Buckets() };
+    const world = populate(seed, clock);
+    const paging = new Paging(world.stream('pages'), () => world.now());
+    return { world, sts: new Sts(world), paging, buckets: new Buckets() };
   };
   let state = start(options.seed);
   const log = new CallLog();
@@ -81,20 +85,29 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     handle(request) {
       requests++;
       const id = `00000000-0000-4000-8000-${String(requests).padStart(12, '0')}`;
-      const headers = {
-        'content-type': 'text/xml;charset=UTF-8',
-        'x-amzn-requestid': id,
-        date: new Date(clock.now()).toUTCString(),
-      };
-      const isSts = /\/sts\/aws4_request/.test(request.headers['authorization'] ?? '');
-      const answer = (status: number, body: string): SimResponse => ({ status, headers, body });
-      const refuse = ({ code, message, status }: Refusal): SimResponse =>
-        answer(status, isSts ? stsError(code, message, id) : ec2Error(code, message, id));
+      const answer = (status: number, body: string, instead?: 'reset' | 'silence' | 'cut'): SimResponse => ({
+        status,
+        headers: {
+          'content-type': 'text/xml;charset=UTF-8',
+          'x-amzn-requestid': id,
+          date: new Date(clock.now()).toUTCString(),
+        },
+        body,
+        ...(instead && { instead }),
+      });
       try {
-        return route(request, isSts, id, answer);
+        const signed = readRequest(request);
+        state.world.settle();
+        const { body, kind } = carryOut(signed, id);
+        if (kind === 'reset-before' || kind === 'reset-after') return answer(200, '', 'reset');
+        if (kind === 'timeout-before' || kind === 'timeout-after') return answer(200, '', 'silence');
+        if (kind === 'partial') return answer(200, body.slice(0, Math.floor(body.length / 2)), 'cut');
+        return answer(200, body);
       } catch (error) {
-        if (error instanceof Refusal) return refuse(error);
-        throw error;
+        if (!(error instanceof Refusal)) throw error;
+        const { code, message, status } = error;
+        const say = serviceOf(request) === 'sts' ? stsError : ec2Error;
+        return answer(status, say(code, message, id));
       }
     },
     world: () => {
@@ -106,6 +119,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     setFaults: (list) => faults.set(list),
     reseed: (seed) => {
       state = start(seed);
+      requests = 0;
       log.reset();
       faults.set([]);
     },
@@ -117,89 +131,63 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     },
   };
 
-  function route(
-    request: SimRequest,
-    isSts: boolean,
-    id: string,
-    answer: (status: number, body: string) => SimResponse,
-  ): SimResponse {
-    const credential = /Credential=([^/\s]+)\/\d{8}\/([a-z0-9-]+)\/(ec2|sts)\/aws4_request/.exec(
-      request.headers['authorization'] ?? '',
-    );
-    if (!credential) throw new Refusal('MissingAuthenticationToken', 'Request is missing Authentication Token', 403);
-    const [, accessKey = '', region = ''] = credential;
-    state.world.settle();
-    const caller = state.sts.identify(accessKey, request.headers['x-amz-security-token']);
-    const query = Query.parse(request.method === 'GET' ? (request.url.split('?')[1] ?? '') : request.body);
-    const action = query.required('Action');
-    if (isSts) {
-      log.note(action, caller.account, region, 'ok');
-      return answer(200, stsAnswer(action, id, state.sts.answer(action, query, caller)));
-    }
-    return ec2(action, query, caller, region, id, answer);
-  }
-
-  function ec2(
-    action: string,
-    query: Query,
-    caller: Identity,
-    region: string,
-    id: string,
-    answer: (status: number, body: string) => SimResponse,
-  ): SimResponse {
-    const { world, buckets, paging } = state;
-    const operation = OPERATIONS[action];
-    const event: CallEvent = {
-      action,
-      account: caller.account,
-      region,
-      parameters: query.entries(),
-      mutates: operation?.mutates ?? false,
-    };
+  /** Carries a call out and counts it, refused or not; `kind` says what else is to go wrong. */
+  function carryOut(signed: SignedRequest, id: string): { readonly body: string; readonly kind?: FaultKind } {
+    const { region, service, query } = signed;
+    const caller = state.sts.identify(signed.accessKey, signed.sessionToken, service);
+    const action = query.get('Action');
+    if (action === undefined) throw new Refusal('MissingAction', 'The request must contain the parameter Action');
     const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(action, caller.account, region, outcome);
-    const fault = faults.next(action, caller.account, region);
-    if (fault === 'reset-before' || fault === 'timeout-before') {
+    const kind = faults.next(action, caller.account, region);
+    if (kind === 'reset-before' || kind === 'timeout-before') {
       note('failed');
-      return { ...answer(200, ''), instead: fault === 'reset-before' ? 'reset' : 'silence' };
+      return { body: '', kind };
     }
+    const mutates = service === 'ec2' && OPERATIONS[action]?.mutates === true;
+    const event: CallEvent = { action, account: caller.account, region, parameters: query.entries(), mutates };
     for (const listener of beforeCall) listener(event);
     try {
-      const regions = world.regionsOf(caller.account);
-      if (!regions.some(({ name, enabled }) => name === region && enabled)) throw authFailure();
-      if (fault === 'throttle') throw new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503);
-      if (fault === 'http-500') throw new Refusal('InternalError', 'An internal error has occurred', 500);
-      if (fault?.startsWith('error-')) throw new Refusal(fault.slice(6), `Simulated ${fault.slice(6)}`, 400);
-      if (!operation) throw new Refusal('InvalidAction', `The action ${action} is not valid for this web service.`);
-      checkParameters(query, operation.parameters);
-      buckets.take(
-        caller.account,
-        region,
-        action,
-        world.now(),
-        !hasFilter(query) && query.get('MaxResults') === undefined && /^Describe(Snapshots|Instances)$/.test(action),
-      );
-      if (query.flag('DryRun'))
-        throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
-      const call: Call = { action, query, world, place: world.place(caller.account, region), paging };
-      const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
-      world.lookBackMs = fault === 'stale' && !operation.mutates ? STALE_MS : 0;
-      const body = ec2Answer(action, id, operation.run(call));
-      world.lookBackMs = 0;
+      const refusal = refusalOf(kind, service);
+      if (refusal) throw refusal;
+      const body =
+        service === 'sts'
+          ? stsAnswer(action, id, state.sts.answer(action, query, caller, region))
+          : ec2(event, query, caller, id, kind === 'stale');
       note('ok');
-      if (before) for (const listener of afterMutation) listener(event, before, viewOf(world));
-      if (fault === 'partial') return answer(200, body.slice(0, Math.floor(body.length / 2)));
-      if (fault === 'reset-after' || fault === 'timeout-after')
-        return { ...answer(200, body), instead: fault === 'reset-after' ? 'reset' : 'silence' };
-      return answer(200, body);
+      return { body, ...(kind && { kind }) };
     } catch (error) {
-      world.lookBackMs = 0;
-      if (error instanceof Refusal) note(error.code === 'RequestLimitExceeded' ? 'throttled' : 'failed');
+      if (error instanceof Refusal)
+        note(/^(RequestLimitExceeded|Throttling)$/.test(error.code) ? 'throttled' : 'failed');
       throw error;
+    }
+  }
+
+  function ec2(event: CallEvent, query: Query, caller: Identity, id: string, stale: boolean): string {
+    const { world, buckets, paging } = state;
+    const { action, region } = event;
+    if (!world.isEnabled(caller.account, region)) throw authFailure();
+    const operation = Object.hasOwn(OPERATIONS, action) ? OPERATIONS[action] : undefined;
+    if (!operation) throw new Refusal('InvalidAction', `The action ${action} is not valid for this web service.`);
+    buckets.take(caller.account, region, action, world.now(), isUnfiltered(action, query));
+    checkParameters(query, operation.parameters);
+    if (query.flag('DryRun'))
+      throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
+    const call: Call = { action, query, world, place: world.place(caller.account, region), paging };
+    const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
+    world.lookBackMs = stale && !operation.mutates ? STALE_MS : 0;
+    try {
+      const body = ec2Answer(action, id, operation.run(call));
+      if (before) for (const listener of afterMutation) listener(event, before, viewOf(world));
+      return body;
+    } finally {
+      world.lookBackMs = 0;
     }
   }
 }
 
-const STALE_MS = 60_000;
+/** A listing of everything, in one piece. */
+const isUnfiltered = (action: string, query: Query): boolean =>
+  /^Describe(Snapshots|Instances)$/.test(action) && !hasFilter(query) && query.get('MaxResults') === undefined;
 
 function checkParameters(query: Query, known: readonly string[]): void {
   for (const name of query.names()) {

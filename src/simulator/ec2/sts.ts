@@ -1,70 +1,83 @@
-import type { Clock } from '../../ambient/clock.ts';
 import type { Answer } from './call.ts';
 import type { Query } from './query.ts';
 import { Refusal } from './refusal.ts';
-import type { Seed } from './seed.ts';
+import { isRegion } from './regions.ts';
+import type { SimWorld } from './sim-world.ts';
 
 /** Who a request comes from. */
 export interface Identity {
   readonly account: string;
   readonly arn: string;
+  readonly userId: string;
 }
+
+/** Which service is called: they word the refusal of keys differently. */
+export type Service = 'ec2' | 'sts';
 
 const ROLE_KEY = 'ASIASIM';
 const USER_KEY = /^AKIASIM(\d{12})$/;
+const CHAINED_SECONDS = 3600;
+const LONGEST_SECONDS = 43_200;
+
+interface Session extends Identity {
+  readonly token: string;
+  readonly expires: number;
+}
 
 /** Access keys of the simulated world: a key says by itself which account it acts in. */
 export class Sts {
-  readonly #seed: Seed;
-  readonly #clock: Clock;
-  readonly #sessions = new Map<string, Identity & { readonly token: string; readonly expires: number }>();
+  readonly #world: SimWorld;
+  readonly #sessions = new Map<string, Session>();
 
-  constructor(seed: Seed, clock: Clock) {
-    this.#seed = seed;
-    this.#clock = clock;
+  constructor(world: SimWorld) {
+    this.#world = world;
   }
 
   /** @throws Refusal when the key is not known, or its session is over */
-  identify(accessKeyId: string, sessionToken: string | undefined): Identity {
-    const user = USER_KEY.exec(accessKeyId);
-    if (user?.[1]) return { account: user[1], arn: `arn:aws:iam::${user[1]}:user/simulated` };
+  identify(accessKeyId: string, sessionToken: string | undefined, service: Service): Identity {
     if (!accessKeyId.startsWith(ROLE_KEY)) {
-      const account = Object.keys(this.#seed.accounts)[0] ?? '';
-      return { account, arn: `arn:aws:iam::${account}:user/simulated` };
+      const account = USER_KEY.exec(accessKeyId)?.[1] ?? Object.keys(this.#world.seed.accounts)[0] ?? '';
+      return { account, arn: `arn:aws:iam::${account}:user/simulated`, userId: 'AIDASIMULATED' };
     }
     const session = this.#sessions.get(accessKeyId);
-    if (!session || session.token !== sessionToken) {
-      throw new Refusal('InvalidClientTokenId', 'The security token included in the request is invalid.', 403);
-    }
-    if (session.expires <= this.#clock.now())
-      throw new Refusal('ExpiredToken', 'The security token included in the request is expired', 400);
+    if (session?.token !== sessionToken || !session) throw unknownKey(service);
+    if (session.expires <= this.#world.now())
+      throw service === 'sts'
+        ? new Refusal('ExpiredToken', 'The security token included in the request is expired', 403)
+        : new Refusal('RequestExpired', 'Request has expired.', 400);
     return session;
   }
 
-  answer(action: string, query: Query, caller: Identity): Answer {
-    if (action === 'GetCallerIdentity') return { UserId: 'AIDASIMULATED', Account: caller.account, Arn: caller.arn };
+  /** @param region where the request was signed for */
+  answer(action: string, query: Query, caller: Identity, region: string): Answer {
+    if (!isRegion(region) || !this.#world.isEnabled(caller.account, region))
+      throw new Refusal(
+        'RegionDisabledException',
+        `STS is not activated in this region for account:${caller.account}. Your account administrator can activate STS in this region using the IAM Console.`,
+        403,
+      );
+    if (action === 'GetCallerIdentity') return { UserId: caller.userId, Account: caller.account, Arn: caller.arn };
     if (action === 'AssumeRole') return this.#assumeRole(query, caller);
     throw new Refusal('InvalidAction', `Could not find operation ${action} for version 2011-06-15`);
   }
 
   #assumeRole(query: Query, caller: Identity): Answer {
-    const arn = query.required('RoleArn');
-    const name = query.required('RoleSessionName');
-    if (!/^[\w+=,.@-]{2,64}$/.test(name))
-      throw new Refusal('ValidationError', `Value '${name}' at 'roleSessionName' failed to satisfy constraint`);
+    const arn = query.get('RoleArn') ?? '';
+    const name = query.get('RoleSessionName') ?? '';
+    const externalId = query.get('ExternalId');
     const seconds = Number(query.get('DurationSeconds') ?? 3600);
-    const chained = caller.arn.includes(':assumed-role/');
-    if (!(seconds >= 900 && seconds <= 43_200))
-      throw new Refusal('ValidationError', `Value '${seconds}' at 'durationSeconds' failed to satisfy constraint`);
-    if (chained && seconds > 3600)
+    check(arn, 'roleArn', /^arn:aws:iam::\d{12}:role\/.+$/);
+    check(name, 'roleSessionName', /^[\w+=,.@-]{2,64}$/);
+    if (externalId !== undefined) check(externalId, 'externalId', /^[\w+=,.@:/-]{2,1224}$/);
+    if (!(Number.isInteger(seconds) && seconds >= 900 && seconds <= LONGEST_SECONDS))
+      throw invalid(String(query.get('DurationSeconds')), 'durationSeconds', `be from 900 to ${LONGEST_SECONDS}`);
+    if (caller.arn.includes(':assumed-role/') && seconds > CHAINED_SECONDS)
       throw new Refusal(
         'ValidationError',
         'The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining',
       );
-    const role = this.#seed.roles.find((each) => each.arn === arn);
-    const account = arn.split(':')[4] ?? '';
-    const trusted = role && (role.trusts.length === 0 || role.trusts.includes(caller.account));
-    const externalId = query.get('ExternalId');
+    const role = this.#world.seed.roles.find((each) => each.arn === arn);
+    const trusted = role && (role.trusts === undefined || role.trusts.includes(caller.account));
     if (!role || !trusted || (role.externalId !== undefined && role.externalId !== externalId)) {
       throw new Refusal(
         'AccessDenied',
@@ -72,20 +85,45 @@ export class Sts {
         403,
       );
     }
+    return this.#open(arn, name, seconds);
+  }
+
+  #open(arn: string, name: string, seconds: number): Answer {
+    const account = arn.split(':')[4] ?? '';
     const key = `${ROLE_KEY}${account}${String(this.#sessions.size + 1).padStart(4, '0')}`;
     const roleName = arn.slice(arn.lastIndexOf('/') + 1);
-    const expires = this.#clock.now() + seconds * 1000;
-    const token = `session-${key}`;
-    const assumed = `arn:aws:sts::${account}:assumed-role/${roleName}/${name}`;
-    this.#sessions.set(key, { account, arn: assumed, token, expires });
+    const expires = this.#world.now() + seconds * 1000;
+    const session: Session = {
+      account,
+      arn: `arn:aws:sts::${account}:assumed-role/${roleName}/${name}`,
+      userId: `AROASIMULATED:${name}`,
+      token: `session-${key}`,
+      expires,
+    };
+    this.#sessions.set(key, session);
     return {
       Credentials: {
         AccessKeyId: key,
         SecretAccessKey: `secret-${key}`,
-        SessionToken: token,
-        Expiration: new Date(expires).toISOString(),
+        SessionToken: session.token,
+        Expiration: new Date(Math.floor(expires / 1000) * 1000).toISOString().replace('.000Z', 'Z'),
       },
-      AssumedRoleUser: { AssumedRoleId: `AROASIMULATED:${name}`, Arn: assumed },
+      AssumedRoleUser: { AssumedRoleId: session.userId, Arn: session.arn },
     };
   }
+}
+
+const unknownKey = (service: Service): Refusal =>
+  service === 'sts'
+    ? new Refusal('InvalidClientTokenId', 'The security token included in the request is invalid.', 403)
+    : new Refusal('AuthFailure', 'AWS was not able to validate the provided access credentials', 401);
+
+const invalid = (value: string, parameter: string, constraint: string): Refusal =>
+  new Refusal(
+    'ValidationError',
+    `1 validation error detected: Value '${value}' at '${parameter}' failed to satisfy constraint: Member must ${constraint}`,
+  );
+
+function check(value: string, parameter: string, pattern: RegExp): void {
+  if (!pattern.test(value)) throw invalid(value, parameter, `satisfy regular expression pattern: ${pattern.source}`);
 }

@@ -1,10 +1,11 @@
-import { type Call, DONE, type Operation } from './call.ts';
-import { ownImage } from './describe-images.ts';
-import { filterOf } from './filters.ts';
+import { type Call, DONE, type Operation, paged } from './call.ts';
+import { type Filterable, filterOf } from './filters.ts';
+import { ownImage } from './image-access.ts';
 import { tagsOf } from './query.ts';
 import { Refusal } from './refusal.ts';
-import { withTags } from './sim-world.ts';
-import { ownSnapshot } from './snapshots.ts';
+import { ownSnapshot } from './snapshot-access.ts';
+import { checkTagCount } from './tagging.ts';
+import type { Tags } from './world.ts';
 
 const MAX_RESOURCES = 1000;
 
@@ -15,8 +16,13 @@ export const createTags: Operation = {
     const tags = tagsOf(call.query);
     if (Object.keys(tags).length === 0)
       throw new Refusal('MissingParameter', 'The request must contain the parameter Tag');
+    const merged = (before: Tags): Tags => {
+      const after = { ...before, ...tags };
+      checkTagCount(after);
+      return after;
+    };
     // All or nothing: every resource is looked at before the first is written.
-    const writes = resources(call).map((id) => write(call, id, (before) => withTags(before, tags)));
+    const writes = resources(call).map((id) => write(call, id, merged));
     for (const carryOut of writes) carryOut();
     return DONE;
   },
@@ -26,13 +32,12 @@ export const deleteTags: Operation = {
   parameters: ['ResourceId', 'Tag', 'DryRun'],
   mutates: true,
   run(call) {
-    const given = call.query.structures('Tag').map((tag) => ({ key: tag.get('Key') ?? '', value: tag.get('Value') }));
-    const without = (before: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
-      Object.fromEntries(
-        Object.entries(before).filter(
-          ([key, value]) => !given.some((tag) => tag.key === key && (tag.value === undefined || tag.value === value)),
-        ),
-      );
+    const given = call.query.structures('Tag').map((tag) => ({ key: tag.required('Key'), value: tag.get('Value') }));
+    // Without a tag in the request all of a resource's go; an empty value means just that value.
+    const goes = (key: string, value: string): boolean =>
+      given.length === 0 || given.some((tag) => tag.key === key && (tag.value === undefined || tag.value === value));
+    const without = (before: Tags): Tags =>
+      Object.fromEntries(Object.entries(before).filter(([key, value]) => key.startsWith('aws:') || !goes(key, value)));
     const writes = resources(call).map((id) => write(call, id, without));
     for (const carryOut of writes) carryOut();
     return DONE;
@@ -41,59 +46,91 @@ export const deleteTags: Operation = {
 
 function resources({ query }: Call): string[] {
   const ids = query.list('ResourceId');
-  if (ids.length === 0) throw new Refusal('MissingParameter', 'The request must contain the parameter ResourceIdSet');
+  if (ids.length === 0) throw new Refusal('MissingParameter', 'The request must contain the parameter resourceIdSet');
   if (ids.length > MAX_RESOURCES)
     throw new Refusal('ResourceCountExceeded', `At most ${MAX_RESOURCES} resources can be tagged in one request`);
-  return ids;
+  return [...new Set(ids)];
 }
 
-type Change = (before: Readonly<Record<string, string>>) => Readonly<Record<string, string>>;
-
-function write(call: Call, id: string, change: Change): () => void {
+function write(call: Call, id: string, change: (before: Tags) => Tags): () => void {
+  const { world, place } = call;
   if (id.startsWith('ami-')) {
+    const binned = place.bin.get(id);
+    // What lies in the Recycle Bin can still be tagged.
+    if (binned) {
+      const tags = change(binned.image.tags);
+      return () => place.bin.set(id, { ...binned, image: { ...binned.image, tags } });
+    }
     const image = ownImage(call, id);
     const tags = change(image.tags);
-    return () => call.world.putImage({ ...image, tags });
+    return () => world.putImage({ ...image, tags });
   }
   if (id.startsWith('snap-')) {
     const snapshot = ownSnapshot(call, id);
     const tags = change(snapshot.tags);
-    return () => call.world.putSnapshot({ ...snapshot, tags });
+    return () => world.putSnapshot({ ...snapshot, tags });
+  }
+  if (id.startsWith('i-')) {
+    const index = place.instances.findIndex((instance) => instance.id === id);
+    const instance = place.instances[index];
+    if (!instance) throw new Refusal('InvalidInstanceID.NotFound', `The instance ID '${id}' does not exist`);
+    const tags = change(instance.tags);
+    return () => {
+      place.instances[index] = { ...instance, tags };
+    };
   }
   throw new Refusal('InvalidID', `The ID '${id}' is not valid`);
 }
+
+interface Row {
+  readonly resourceId: string;
+  readonly resourceType: string;
+  readonly key: string;
+  readonly value: string;
+  /** For the filter `tag:<key>`. */
+  readonly tags: Tags;
+}
+
+const FILTERS: Filterable<Row> = {
+  key: ({ key }) => [key],
+  'resource-id': ({ resourceId }) => [resourceId],
+  'resource-type': ({ resourceType }) => [resourceType],
+  value: ({ value }) => [value],
+};
 
 export const describeTags: Operation = {
   parameters: ['Filter', 'MaxResults', 'NextToken', 'DryRun'],
   mutates: false,
   run(call) {
-    const matches = filterOf(call.query);
-    const rows = new Map<
-      string,
-      { readonly resourceId: string; readonly resourceType: string; readonly key: string; readonly value: string }
-    >();
-    const add = (resourceId: string, resourceType: string, tags: Readonly<Record<string, string>>): void => {
+    const rows = new Map<string, Row>();
+    const nameOf = ({ resourceId, key }: Row): string => `${resourceId} ${key}`;
+    const add = (resourceId: string, resourceType: string, tags: Tags): void => {
       for (const [key, value] of Object.entries(tags)) {
-        const row = { resourceId, resourceType, key, value };
-        const known: Readonly<Record<string, string>> = {
-          'resource-id': resourceId,
-          'resource-type': resourceType,
-          key,
-          value,
-        };
-        if (matches((name) => (known[name] === undefined ? undefined : [known[name]])))
-          rows.set(`${resourceId} ${key}`, row);
+        const row = { resourceId, resourceType, key, value, tags: { [key]: value } };
+        rows.set(nameOf(row), row);
       }
     };
-    for (const id of call.place.images.keys()) {
-      const image = call.world.seenImage(id);
+    const { place, world } = call;
+    for (const id of place.images.keys()) {
+      const image = world.seenImage(id);
       if (image && image.state !== 'deregistered') add(id, 'image', image.tags);
     }
-    for (const id of call.place.snapshots.keys()) {
-      const snapshot = call.world.seenSnapshot(id);
+    for (const id of place.snapshots.keys()) {
+      const snapshot = world.seenSnapshot(id);
       if (snapshot && !snapshot.deleted) add(id, 'snapshot', snapshot.tags);
     }
-    const { ids, nextToken } = call.paging.page('DescribeTags', call.query, () => [...rows.keys()], [5, 1000]);
-    return { tagSet: ids.flatMap((id) => rows.get(id) ?? []), nextToken };
+    for (const { id, tags } of place.instances) add(id, 'instance', tags);
+    const matches = filterOf(call.query, FILTERS);
+    const { items, nextToken } = paged(
+      call,
+      { least: 5, most: 1000, above: 'refused' },
+      () => [...rows.values()].filter(matches),
+      nameOf,
+      (id) => rows.get(id),
+    );
+    return {
+      tagSet: items.map(({ resourceId, resourceType, key, value }) => ({ resourceId, resourceType, key, value })),
+      nextToken,
+    };
   },
 };

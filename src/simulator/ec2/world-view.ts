@@ -1,55 +1,105 @@
 import type { SimWorld } from './sim-world.ts';
-import type { SimImage, SimSnapshot } from './world.ts';
+import { type Place, protectionOf, type SimImage, type SimKey, type SimSnapshot, type Tags } from './world.ts';
+
+interface Where {
+  readonly account: string;
+  readonly region: string;
+}
 
 /** The whole world as it truly is, in one canonical order: what `GET /_sim/world` gives and what tests judge by. */
 export interface WorldView {
   readonly now: string;
+  /** Deregistered ones stay, in that state. */
   readonly images: readonly (SimImage & { readonly inRecycleBin: boolean })[];
+  /** But for deleted ones. */
   readonly snapshots: readonly SimSnapshot[];
-  readonly instances: readonly {
-    readonly account: string;
-    readonly region: string;
-    readonly id: string;
-    readonly imageId: string;
-  }[];
-  readonly launchTemplates: readonly {
-    readonly account: string;
-    readonly region: string;
+  readonly instances: readonly (Where & { readonly id: string; readonly imageId: string; readonly tags: Tags })[];
+  /** Each version of each. */
+  readonly launchTemplates: readonly (Where & {
     readonly id: string;
     readonly name: string;
+    readonly version: number;
     readonly imageId: string;
-  }[];
+  })[];
+  readonly keys: readonly (Where & SimKey)[];
+  /** Copies of images and snapshots under way. */
+  readonly copies: readonly (Where & { readonly id: string; readonly endsAt: number })[];
+  readonly settings: readonly (Where & {
+    readonly enabled: boolean;
+    readonly encryptByDefault: boolean;
+    readonly defaultKey: string;
+    readonly recycleBinDays: number | null;
+    readonly publicImagesBlocked: boolean;
+  })[];
+  readonly roles: readonly { readonly arn: string; readonly trusts: readonly string[] | 'everyone' }[];
 }
 
 export function viewOf(world: SimWorld): WorldView {
+  const now = world.now();
   const places = [...world.places()].sort((left, right) =>
     compare(`${left.account}/${left.region}`, `${right.account}/${right.region}`),
   );
-  const byId = <T extends { readonly id: string }>(items: Iterable<T>): T[] =>
-    [...items].sort((left, right) => compare(left.id, right.id));
+  const each = <T>(list: (place: Place) => readonly T[], key: (item: T) => string): (Where & T)[] =>
+    places.flatMap((place) =>
+      [...list(place)]
+        .sort((left, right) => compare(key(left), key(right)))
+        .map((item) => ({ account: place.account, region: place.region, ...item })),
+    );
+  const byId = ({ id }: { readonly id: string }): string => id;
   return {
-    now: new Date(world.now()).toISOString(),
+    now: new Date(now).toISOString(),
     images: places.flatMap((place) =>
-      byId(place.images.values()).map((image) => ({
-        ...image,
-        tags: sorted(image.tags),
-        inRecycleBin: place.bin.has(image.id),
+      [...place.images.values()]
+        .sort((left, right) => compare(left.id, right.id))
+        .map((image) => ({
+          ...image,
+          tags: sorted(image.tags),
+          protection: protectionOf(image, now),
+          inRecycleBin: place.bin.has(image.id),
+        })),
+    ),
+    snapshots: each(({ snapshots }) => [...snapshots.values()].filter(({ deleted }) => !deleted), byId).map(
+      (snapshot) => ({ ...snapshot, tags: sorted(snapshot.tags) }),
+    ),
+    instances: each(({ instances }) => instances, byId).map((instance) => ({
+      ...instance,
+      tags: sorted(instance.tags),
+    })),
+    launchTemplates: each(({ templates }) => templates, byId).flatMap(({ versions, ...template }) =>
+      versions.map((imageId, index) => ({ ...template, version: index + 1, imageId })),
+    ),
+    keys: each(
+      ({ keys }) => keys,
+      ({ alias }) => alias,
+    ),
+    copies: each(
+      (place) => [
+        ...[...place.pendingImages.values()].map(({ imageId: id, endsAt }) => ({ id, endsAt })),
+        ...[...place.pendingSnapshots.values()].map(({ snapshotId: id, endsAt }) => ({ id, endsAt })),
+      ],
+      byId,
+    ),
+    settings: places
+      .filter((place) => isSet(world, place))
+      .map((place) => ({
+        account: place.account,
+        region: place.region,
+        enabled: world.isEnabled(place.account, place.region),
+        encryptByDefault: place.encryptByDefault,
+        defaultKey: place.defaultKey,
+        recycleBinDays: place.binDays ?? null,
+        publicImagesBlocked: place.publicBlockedFrom !== undefined && place.publicBlockedFrom <= now,
       })),
-    ),
-    snapshots: places.flatMap((place) =>
-      byId(place.snapshots.values())
-        .filter(({ deleted }) => !deleted)
-        .map((snapshot) => ({ ...snapshot, tags: sorted(snapshot.tags) })),
-    ),
-    instances: places.flatMap(({ account, region, instances }) =>
-      byId(instances).map(({ id, imageId }) => ({ account, region, id, imageId })),
-    ),
-    launchTemplates: places.flatMap(({ account, region, templates }) =>
-      byId(templates).map(({ id, name, imageId }) => ({ account, region, id, name, imageId })),
-    ),
+    roles: [...world.seed.roles]
+      .sort((left, right) => compare(left.arn, right.arn))
+      .map(({ arn, trusts }) => ({ arn, trusts: trusts ? [...trusts].sort() : 'everyone' })),
   };
 }
 
+/** A place that was only looked at is not part of the world yet. */
+const isSet = (world: SimWorld, { account, region, publicBlockedFrom }: Place): boolean =>
+  world.seed.accounts[account]?.regions[region] !== undefined || publicBlockedFrom !== 0;
+
 const compare = (left: string, right: string): number => (left < right ? -1 : left > right ? 1 : 0);
-const sorted = (tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+const sorted = (tags: Tags): Tags =>
   Object.fromEntries(Object.entries(tags).sort(([left], [right]) => compare(left, right)));

@@ -1,4 +1,5 @@
 /** The state of the simulated world. Times are milliseconds since the epoch. */
+import type { Random } from '../../ambient/random.ts';
 
 export interface Permissions {
   readonly accounts: readonly string[];
@@ -8,6 +9,8 @@ export interface Permissions {
 }
 
 export const NOBODY: Permissions = { accounts: [], organizations: [], organizationalUnits: [], public: false };
+
+export type Tags = Readonly<Record<string, string>>;
 
 export interface SimVolume {
   readonly device: string;
@@ -29,15 +32,19 @@ export interface SimImage {
   readonly stateReason?: string;
   readonly createdAt: number;
   readonly architecture: string;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly virtualization: 'hvm' | 'paravirtual';
+  readonly tags: Tags;
   readonly permissions: Permissions;
   readonly volumes: readonly SimVolume[];
   readonly deprecationTime?: number;
+  /** As EC2 words it; `disabled after <time>` is over at that time (`protectionOf`). */
   readonly protection: string;
   readonly lastLaunchedAt?: number;
   readonly sourceImageId?: string;
   readonly sourceRegion?: string;
   readonly productCodes: readonly string[];
+  readonly imdsSupport?: 'v2.0';
+  readonly bootMode?: string;
   readonly deregisteredAt?: number;
 }
 
@@ -46,55 +53,96 @@ export interface SimSnapshot {
   readonly account: string;
   readonly region: string;
   readonly state: 'pending' | 'completed' | 'error';
+  readonly stateMessage?: string;
   readonly startedAt: number;
   /** When a pending one is complete. */
   readonly completesAt: number;
   readonly description: string;
-  readonly tags: Readonly<Record<string, string>>;
+  readonly tags: Tags;
   readonly sizeGiB: number;
   readonly encrypted: boolean;
   readonly kmsKeyId?: string;
   /** Accounts that may create volumes from it; `all` for everyone. */
   readonly permissions: readonly string[];
+  /** It was to be deleted while it was pending: it goes when it is complete. */
+  readonly deleteWhenDone?: true;
   readonly deleted: boolean;
 }
 
-/** A copy under way. */
-export interface PendingCopy {
+/** Snapshots that a copy is made from. */
+export interface CopySource {
+  readonly region: string;
+  readonly snapshotIds: readonly string[];
+}
+
+/** An image that is being made. */
+export interface PendingImage {
   readonly imageId: string;
   readonly endsAt: number;
-  /** Why it will fail; undefined when it will not. */
+  /** Why it will fail; undefined when it will not, as far as is known at its start. */
   readonly failure?: string;
+  /** Undefined: it is not a copy. */
+  readonly source?: CopySource;
+}
+
+export interface PendingSnapshot {
+  readonly snapshotId: string;
+  readonly endsAt: number;
+  readonly failure?: string;
+  readonly source: CopySource;
 }
 
 export interface SimKey {
   readonly alias: string;
   readonly arn: string;
+  /** Other accounts that may use it. */
   readonly grantsTo: readonly string[];
+}
+
+export interface SimInstance {
+  readonly id: string;
+  readonly imageId: string;
+  readonly tags: Tags;
+}
+
+export interface SimTemplate {
+  readonly id: string;
+  readonly name: string;
+  /** The image of each version, from version 1 on. */
+  readonly versions: readonly string[];
 }
 
 /** Everything in one account and region. */
 export interface Place {
   readonly account: string;
   readonly region: string;
+  /** Ids and delays of what is made here: they do not depend on what happens elsewhere, nor on reads. */
+  readonly random: Random;
+  /** How long writes stay unseen. */
+  readonly lags: Random;
   readonly images: Map<string, SimImage>;
   readonly snapshots: Map<string, SimSnapshot>;
-  readonly copies: Map<string, PendingCopy>;
+  readonly pendingImages: Map<string, PendingImage>;
+  readonly pendingSnapshots: Map<string, PendingSnapshot>;
   /** What a ClientToken was used for. */
   readonly tokens: Map<string, { readonly fingerprint: string; readonly imageId: string }>;
-  readonly instances: {
-    readonly id: string;
-    readonly imageId: string;
-    readonly tags: Readonly<Record<string, string>>;
-  }[];
-  readonly templates: { readonly id: string; readonly name: string; readonly imageId: string }[];
-  readonly keys: SimKey[];
+  readonly instances: SimInstance[];
+  readonly templates: SimTemplate[];
+  readonly keys: readonly SimKey[];
   /** Deregistered images that can still be restored, by id: since when. */
   readonly bin: Map<string, { readonly image: SimImage; readonly enteredAt: number }>;
-  encryptByDefault: boolean;
-  defaultKey: string;
-  binDays: number | undefined;
+  readonly binDays: number | undefined;
+  readonly encryptByDefault: boolean;
+  readonly defaultKey: string;
+  /** Since when images may not be made public; undefined: they may. */
+  publicBlockedFrom: number | undefined;
 }
 
 /** What is left of a deregistered image after this is nothing: asking for it by id is an error then. */
 export const FORGOTTEN_AFTER_MS = 60 * 60_000;
+
+/** The deregistration protection of an image: one that was switched off goes on for its cooldown. */
+export function protectionOf(image: SimImage, now: number): string {
+  const until = /^disabled after (.+)$/.exec(image.protection)?.[1];
+  return until !== undefined && Date.parse(until) <= now ? 'disabled' : image.protection;
+}
