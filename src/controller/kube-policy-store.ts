@@ -61,7 +61,10 @@ export class KubePolicyStore implements PolicyStore {
   }
 
   async ensureFinalizer(policy: AmiPolicy): Promise<void> {
-    await ensureFinalizer(this.#policies, policy, FINALIZER);
+    if (await ensureFinalizer(this.#policies, policy, FINALIZER)) return;
+    // What would be begun now, no deletion would ever undo.
+    const { name, namespace } = policy.metadata;
+    throw new Error(`AmiPolicy ${namespace}/${name} was deleted while it was looked at: nothing is begun in AWS`);
   }
 
   async removeFinalizer(policy: AmiPolicy): Promise<void> {
