@@ -31,14 +31,29 @@ export interface Admitted {
  * @param before the value before an update, for rules that name `oldSelf`
  */
 export function admit(schema: StructuralSchema, document: unknown, before?: unknown): Admitted {
-  const unknown: string[] = [];
-  const value = withDefaults(schema, prune(schema, document, '', unknown));
+  const { value, unknown } = shape(schema, document);
   const errors: FieldError[] = [];
   check(schema, value, '', errors);
-  // As in the API server, rules run only on what is well formed: they could not be evaluated otherwise.
-  if (errors.length === 0) checkRules(schema, value, before, '', errors);
+  if (!errors.some(keepsRulesFromRunning)) checkRules(schema, value, before, '', errors);
   return { value, errors, unknown };
 }
+
+/** Only prunes and fills in defaults: what the API server does with a document before it looks for errors. */
+export function shape(schema: StructuralSchema, document: unknown): Omit<Admitted, 'errors'> {
+  const unknown: string[] = [];
+  return { value: withDefaults(schema, prune(schema, document, '', unknown)), unknown };
+}
+
+const BLOCKING: ReadonlySet<FieldError['cause']> = new Set([
+  'FieldValueRequired',
+  'FieldValueNotSupported',
+  'FieldValueTypeInvalid',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+]);
+
+/** As in the API server, rules do not run on what is malformed; a text that does not match is no reason not to. */
+export const keepsRulesFromRunning = ({ cause }: FieldError): boolean => BLOCKING.has(cause);
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -77,8 +92,8 @@ function withDefaults(schema: StructuralSchema, value: unknown): unknown {
   if (!isObject(value) || isOpaque(schema)) return value;
   const given = Object.entries(value).flatMap(([name, child]): [string, unknown][] => {
     const known = schemaOf(schema, name);
-    // A null where the schema has a default and allows no null counts as absent.
-    if (child === null && known && known.nullable !== true && known.default !== undefined) return [];
+    // A null where the schema allows none counts as absent.
+    if (child === null && known && known.nullable !== true) return [];
     return [[name, known ? withDefaults(known, child) : child]];
   });
   const names = new Set(given.map(([name]) => name));
@@ -148,7 +163,7 @@ function checkString(schema: StructuralSchema, value: string, fail: Fail): void 
     fail('FieldValueInvalid', `${JSON.stringify(value)} should match '${schema.pattern}'`);
   }
   if (schema.format === 'date-time' && !(IS_RFC_3339.test(value) && !Number.isNaN(Date.parse(value)))) {
-    fail('FieldValueInvalid', `${JSON.stringify(value)} must be a date and time`);
+    fail('FieldValueTypeInvalid', `must be of type date-time: ${JSON.stringify(value)}`);
   }
 }
 
@@ -161,17 +176,18 @@ function checkList(schema: StructuralSchema, value: unknown[], path: string, err
   }
   const keys = schema['x-kubernetes-list-map-keys'];
   const listType = schema['x-kubernetes-list-type'];
-  const seen = new Set<string>();
+  /** By identity: whether it was reported. */
+  const seen = new Map<string, boolean>();
   for (const [index, item] of value.entries()) {
     if (schema.items) check(schema.items, item, `${path}[${index}]`, errors);
     if (listType !== 'set' && listType !== 'map') continue;
     const isKeyed = listType === 'map' && isObject(item);
     const identity = isKeyed ? Object.fromEntries((keys ?? []).map((key) => [key, item[key]])) : item;
     const text = JSON.stringify(identity);
-    if (seen.has(text)) {
+    if (seen.get(text) === false) {
       errors.push({ field: `${path}[${index}]`, cause: 'FieldValueDuplicate', message: `Duplicate value: ${text}` });
     }
-    seen.add(text);
+    seen.set(text, seen.has(text));
   }
 }
 

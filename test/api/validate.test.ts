@@ -65,7 +65,9 @@ describe('defaults', () => {
   it.each<[string, unknown, unknown]>([
     ['fill what is absent', {}, { mode: 'Apply', whole: {}, nothing: 'x' }],
     ['fill inside what is there', { nested: {} }, { mode: 'Apply', nested: { n: 1 }, whole: {}, nothing: 'x' }],
+    ['take a null for absent where none is allowed', { nested: null }, { mode: 'Apply', whole: {}, nothing: 'x' }],
     ['fill what is null', { mode: null }, { mode: 'Apply', whole: {}, nothing: 'x' }],
+    ['drop a null that is not allowed', { nested: null }, { mode: 'Apply', whole: {}, nothing: 'x' }],
     ['leave a null that is allowed', { nothing: null }, { mode: 'Apply', whole: {}, nothing: null }],
     [
       'leave what is given',
@@ -93,7 +95,6 @@ describe('defaults', () => {
 describe('what is refused', () => {
   it.each<[string, StructuralSchema, unknown, string, string]>([
     ['an object for a text', text, {}, 'FieldValueTypeInvalid', 'must be of type string: "object"'],
-    ['null', text, null, 'FieldValueTypeInvalid', 'must be of type string: "null"'],
     ['a list for an object', object({}), [], 'FieldValueTypeInvalid', 'must be of type object: "array"'],
     ['a fraction', { type: 'integer' }, 1.5, 'FieldValueTypeInvalid', 'must be of type integer: "number"'],
     ['infinity', { type: 'integer' }, Infinity, 'FieldValueTypeInvalid', 'must be of type integer: "number"'],
@@ -121,35 +122,35 @@ describe('what is refused', () => {
       'a day for a time',
       { type: 'string', format: 'date-time' },
       '2026-01-01',
-      'FieldValueInvalid',
-      'must be a date and time',
+      'FieldValueTypeInvalid',
+      'must be of type date-time',
     ],
     [
       'a number for a time',
       { type: 'string', format: 'date-time' },
       '1',
-      'FieldValueInvalid',
-      'must be a date and time',
+      'FieldValueTypeInvalid',
+      'must be of type date-time',
     ],
     [
       'a time that does not exist',
       { type: 'string', format: 'date-time' },
       '2026-13-01T00:00:00Z',
-      'FieldValueInvalid',
-      'must be a date and time',
+      'FieldValueTypeInvalid',
+      'must be of type date-time',
     ],
   ])('%s', (_, schema, value, cause, message) => {
     const { errors } = admit(object({ field: schema }), { field: value });
     expect(errors).toEqual([{ field: 'field', cause, message: expect.stringContaining(message) as string }]);
   });
 
-  it('a set that holds a value twice, and a map that holds a key twice, by the second one', () => {
+  it('a set that holds a value more than once, and a map that holds a key twice, by the second one', () => {
     const set = list(text, { 'x-kubernetes-list-type': 'set' });
     const map = list(object({ k: text, v: text }), {
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-list-map-keys': ['k'],
     });
-    const document = { set: ['a', 'b', 'a'], map: [{ k: 'a' }, { k: 'a', v: 'x' }] };
+    const document = { set: ['a', 'b', 'a', 'a'], map: [{ k: 'a' }, { k: 'a', v: 'x' }] };
     expect(admit(object({ set, map }), document).errors).toEqual([
       { field: 'set[2]', cause: 'FieldValueDuplicate', message: 'Duplicate value: "a"' },
       { field: 'map[1]', cause: 'FieldValueDuplicate', message: 'Duplicate value: {"k":"a"}' },
@@ -228,6 +229,14 @@ describe('rules', () => {
     expect(admit(map, moved, before).errors).toEqual([]);
     const changed = [{ k: 'b', v: 'x' }, before[0]];
     expect(admit(map, changed, before).errors.map(({ field }) => field)).toEqual(['[0].v']);
+  });
+
+  it('are asked beside what is only out of bounds, so that all of it is said at once', () => {
+    const schema = object({ a: { type: 'integer', minimum: 1 } }, rule('self.a > 5'));
+    expect(admit(schema, { a: 0 }).errors).toMatchObject([
+      { field: 'a', message: '0 should be greater than or equal to 1' },
+      { field: '<root>', message: 'broken: self.a > 5' },
+    ]);
   });
 
   it('are not asked while the form is wrong: they could not be', () => {

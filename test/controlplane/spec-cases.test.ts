@@ -1,9 +1,13 @@
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/ambient/clock.ts';
+import { customResourceDefinitions } from '../../src/api/crd.ts';
 import { AMI_POLICY, API_VERSION, AWS_ACCOUNT } from '../../src/api/group.ts';
+import { admit } from '../../src/api/validate.ts';
 import { kubeTransport } from '../../src/kube/kube-transport.ts';
 import { loadKubeConfig } from '../../src/kube/load-config.ts';
 import type { Transport } from '../../src/kube/transport.ts';
+import { arbitraryValue } from '../api/arbitrary-value.ts';
 import { CASES_NAMESPACE, type Manifest, SPEC_CASES } from '../api/spec-cases.ts';
 import { installCrds } from './install-crds.ts';
 import { describeOnControlPlane } from './suite.ts';
@@ -70,6 +74,55 @@ describeOnControlPlane('the schemas on a real API server', (plane) => {
       expect(message).toContain(one.refused!.field === '<root>' ? one.object.kind : one.refused!.field);
       expect(status).toBe(422);
     });
+  });
+
+  describe('whatever is written', () => {
+    it.each(customResourceDefinitions())(
+      'file mode and the server agree on $spec.names.kind',
+      async ({ spec }) => {
+        const schema = spec.versions[0]!.schema.openAPIV3Schema;
+        const arbitrary = fc.oneof(
+          arbitraryValue(schema.properties!['spec']!, 1_000),
+          arbitraryValue(schema.properties!['spec']!, 25),
+        );
+        const name = spec.names.kind === 'AmiPolicy' ? 'fuzzed' : '222233334444';
+        const metadata = { name, ...(spec.scope === 'Namespaced' && { namespace: CASES_NAMESPACE }) };
+        const base = { apiVersion: API_VERSION, kind: spec.names.kind as Manifest['kind'], metadata };
+        const verdicts = { taken: 0, refused: 0 };
+        await fc.assert(
+          fc.asyncProperty(arbitrary, async (written) => {
+            const object: Manifest = { ...base, spec: written };
+            const ours = admit(schema, object);
+            const response = await transport.send({
+              method: 'POST',
+              path: collection(object),
+              query: { dryRun: 'All', fieldValidation: 'Ignore' },
+              body: object,
+            });
+            const answer = JSON.parse(await response.text()) as {
+              readonly spec?: unknown;
+              readonly details?: { readonly causes?: readonly { readonly field: string }[] };
+            };
+            const fields = (list: readonly { readonly field: string }[]): string[] =>
+              [...new Set(list.map(({ field }) => field))].filter((field) => !/^<(nil|root)>$/.test(field)).toSorted();
+            verdicts[response.status === 201 ? 'taken' : 'refused']++;
+            expect({
+              taken: ours.errors.length === 0,
+              spec: ours.errors.length === 0 ? (ours.value as Manifest).spec : undefined,
+              fields: fields(ours.errors),
+            }).toEqual({
+              taken: response.status === 201,
+              spec: response.status === 201 ? answer.spec : undefined,
+              fields: fields(answer.details?.causes ?? []),
+            });
+          }),
+          { numRuns: 300, seed: 11 },
+        );
+        expect(verdicts.taken).toBeGreaterThan(20);
+        expect(verdicts.refused).toBeGreaterThan(20);
+      },
+      60_000,
+    );
   });
 
   it('a field that the schema does not know is refused under strict validation, by its path', async () => {
