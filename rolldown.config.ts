@@ -11,6 +11,5 @@ export default defineConfig({
     format: 'esm',
     codeSplitting: false,
     minify: false,
-    banner: '#!/usr/bin/env node',
   },
 });
