@@ -96,7 +96,7 @@ function begin(call: Call, source: SimImage, name: string): string {
   const encryptions = source.volumes.map((volume) =>
     encryptionOf(call, { ...volume, account: source.account, region: source.region }),
   );
-  const now = Math.floor(world.now());
+  const now = world.now();
   const endsAt = now + Math.min(world.copyMs(place), limit);
   const id = world.id(place, 'ami');
   const volumes = source.volumes.map((volume, index) => {

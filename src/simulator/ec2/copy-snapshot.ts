@@ -45,7 +45,7 @@ export const copySnapshot: Operation = {
       ...(kmsKeyId !== undefined && { kmsKeyId }),
     });
     const tags = tagSpecifications(query, ['snapshot']).get('snapshot') ?? {};
-    const startedAt = Math.floor(world.now());
+    const startedAt = world.now();
     const endsAt = startedAt + world.copyMs(place);
     const id = world.id(place, 'snap');
     world.putSnapshot({

@@ -1,7 +1,7 @@
 import { DONE, iso, type Operation } from './call.ts';
 import { ownImage, requireState } from './image-access.ts';
 import { Refusal } from './refusal.ts';
-import { NOBODY, protectionOf } from './world.ts';
+import { NOBODY, protectionOf, TWO_YEARS_MS } from './world.ts';
 
 export const disableImage: Operation = {
   parameters: ['ImageId', 'DryRun'],
@@ -28,8 +28,6 @@ export const enableImage: Operation = {
 
 const MINUTE_MS = 60_000;
 const TEN_YEARS_MS = 3653 * 86_400_000;
-/** Public images are deprecated by themselves two years after their creation; that can only be moved forward. */
-export const TWO_YEARS_MS = 731 * 86_400_000;
 
 export const enableImageDeprecation: Operation = {
   parameters: ['ImageId', 'DeprecateAt', 'DryRun'],

@@ -1,11 +1,10 @@
 import { type Call, DONE, type Operation } from './call.ts';
 import { ownImage, requireState } from './image-access.ts';
-import { TWO_YEARS_MS } from './image-states.ts';
 import { underManagedKey } from './keys.ts';
 import { changesPermissions, entitiesOf, isNobody, permissionChangeOf, withChange } from './launch-permissions.ts';
 import { publicIsBlocked } from './public-access.ts';
 import { Refusal } from './refusal.ts';
-import { NOBODY, type Permissions, type SimImage } from './world.ts';
+import { NOBODY, type Permissions, type SimImage, TWO_YEARS_MS } from './world.ts';
 
 /** ec2-facts, section 3. */
 const MAX_ENTITIES = 1000;

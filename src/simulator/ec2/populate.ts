@@ -2,7 +2,7 @@ import type { Clock } from '../../ambient/clock.ts';
 import { managedKey } from './keys.ts';
 import type { Seed, SeedImage } from './seed.ts';
 import { SimWorld } from './sim-world.ts';
-import { NOBODY, type Permissions, type Place, type SimImage, type SimVolume } from './world.ts';
+import { NOBODY, type Permissions, type Place, type SimImage, type SimVolume, TWO_YEARS_MS } from './world.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -97,8 +97,11 @@ function addImage(world: SimWorld, place: Place, given: SeedImage): void {
       permissions: given.launchPermissions ? inOrder(given.launchPermissions, place.account) : NOBODY,
       volumes,
       protection: given.deregistrationProtection ? 'enabled-without-cooldown' : 'disabled',
-      ...(given.lastLaunchedDays !== undefined && { lastLaunchedAt: now - given.lastLaunchedDays * DAY_MS }),
+      ...(given.lastLaunchedDays !== undefined && {
+        lastLaunchedAt: Math.floor(now - given.lastLaunchedDays * DAY_MS),
+      }),
       productCodes: given.productCodes,
+      ...(given.launchPermissions?.public === true && { deprecationTime: createdAt + TWO_YEARS_MS }),
     },
     createdAt,
   );

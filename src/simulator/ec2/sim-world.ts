@@ -33,8 +33,9 @@ export class SimWorld {
     this.#seeded = new Set(Object.values(seed.accounts).flatMap(({ regions }) => Object.keys(regions)));
   }
 
+  /** In whole milliseconds, like all times of the world. */
   now(): number {
-    return this.clock.now();
+    return Math.floor(this.clock.now());
   }
 
   /** Randomness for one purpose: what others draw does not change it. */

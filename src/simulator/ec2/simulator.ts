@@ -127,7 +127,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     onMutation: (listener) => afterMutation.push(listener),
     launched: (imageId, region) => {
       const image = state.world.findImage(imageId, region);
-      if (image) state.world.putImage({ ...image, lastLaunchedAt: clock.now() });
+      if (image) state.world.putImage({ ...image, lastLaunchedAt: state.world.now() });
     },
   };
 

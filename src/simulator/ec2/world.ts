@@ -138,6 +138,9 @@ export interface Place {
   publicBlockedFrom: number | undefined;
 }
 
+/** Public images are deprecated by themselves two years after their creation; that can only be moved forward. */
+export const TWO_YEARS_MS = 731 * 86_400_000;
+
 /** What is left of a deregistered image after this is nothing: asking for it by id is an error then. */
 export const FORGOTTEN_AFTER_MS = 60 * 60_000;
 
