@@ -39,7 +39,8 @@ const policy = (spec: object, name = 'web-base'): Manifest => ({
 });
 const source = (parts: object): Manifest => policy({ source: { ...SOURCE, ...parts } });
 const images = (parts: object): Manifest => source({ images: parts });
-const account = (spec: object, name = '222233334444'): Manifest => ({
+/** Not one of the samples, which are on the same API server. */
+const account = (spec: object, name = '777788889999'): Manifest => ({
   apiVersion: API_VERSION,
   kind: 'AwsAccount',
   metadata: { name },
@@ -149,19 +150,19 @@ const RULES: readonly SpecCase[] = [
     '<root>',
     'metadata.name must be the 12-digit account id',
     { 'an account named by its id': account({}) },
-    { 'an account with a name of its own': account({}, 'prod'), 'an id of 13 digits': account({}, '2222333344445') },
+    { 'an account with a name of its own': account({}, 'prod'), 'an id of 13 digits': account({}, '7777888899991') },
   ),
   ...ruled(
     '<root>',
     'spec.roleArn must be a role of the account that metadata.name names',
     {
-      'a role of the account': account({ roleArn: 'arn:aws:iam::222233334444:role/amifleet' }),
-      'a role with a path, in another partition': account({ roleArn: 'arn:aws-us-gov:iam::222233334444:role/a/b' }),
+      'a role of the account': account({ roleArn: 'arn:aws:iam::777788889999:role/amifleet' }),
+      'a role with a path, in another partition': account({ roleArn: 'arn:aws-us-gov:iam::777788889999:role/a/b' }),
     },
     {
       'a role of another account': account({ roleArn: 'arn:aws:iam::111122223333:role/amifleet' }),
       'a role of another account whose name holds the id': account({
-        roleArn: 'arn:aws:iam::111122223333:role/222233334444',
+        roleArn: 'arn:aws:iam::111122223333:role/777788889999',
       }),
     },
   ),
@@ -313,7 +314,7 @@ const refusals: readonly [name: string, field: string, message: string, object: 
     policy({ retention: { maxDeletionsPerDay: 1001 } }),
   ],
   ['a list for the spec', 'spec', 'must be of type object: "array"', { ...policy({}), spec: [] }],
-  ['a user for a role', 'spec.roleArn', 'should match', account({ roleArn: 'arn:aws:iam::222233334444:user/me' })],
+  ['a user for a role', 'spec.roleArn', 'should match', account({ roleArn: 'arn:aws:iam::777788889999:user/me' })],
   [
     'an external id of one character',
     'spec.externalId',

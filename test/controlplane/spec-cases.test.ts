@@ -85,7 +85,7 @@ describeOnControlPlane('the schemas on a real API server', (plane) => {
           arbitraryValue(schema.properties!['spec']!, 1_000),
           arbitraryValue(schema.properties!['spec']!, 25),
         );
-        const name = spec.names.kind === 'AmiPolicy' ? 'fuzzed' : '222233334444';
+        const name = spec.names.kind === 'AmiPolicy' ? 'fuzzed' : '777788889999';
         const metadata = { name, ...(spec.scope === 'Namespaced' && { namespace: CASES_NAMESPACE }) };
         const base = { apiVersion: API_VERSION, kind: spec.names.kind as Manifest['kind'], metadata };
         const verdicts = { taken: 0, refused: 0 };
