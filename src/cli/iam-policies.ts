@@ -1,6 +1,6 @@
 import { GRANTS, type Grant, PERMISSIONS, type Sid } from './iam-permissions.ts';
 
-export interface IamStatement {
+interface IamStatement {
   readonly Sid: string;
   readonly Effect: 'Allow';
   readonly Principal?: Readonly<Record<string, string>>;
