@@ -1,8 +1,11 @@
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/ambient/clock.ts';
 import type { AmiPolicy } from '../../src/api/ami-policy.ts';
-import { AMI_POLICY, FINALIZER, GROUP, VERSION } from '../../src/api/group.ts';
+import { customResourceDefinitions } from '../../src/api/crd.ts';
+import { AMI_POLICY, API_VERSION, FINALIZER, GROUP, VERSION } from '../../src/api/group.ts';
 import type { PolicyStatus } from '../../src/api/policy-status.ts';
+import { admit } from '../../src/api/validate.ts';
 import { ensureFinalizer } from '../../src/kube/finalizer.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { kubeTransport } from '../../src/kube/kube-transport.ts';
@@ -10,6 +13,7 @@ import { loadKubeConfig } from '../../src/kube/load-config.ts';
 import { ResourceClient } from '../../src/kube/resource-client.ts';
 import { writeStatus } from '../../src/kube/status-writer.ts';
 import type { Transport } from '../../src/kube/transport.ts';
+import { arbitraryValue } from '../api/arbitrary-value.ts';
 import type { Manifest } from '../api/spec-cases.ts';
 import { installCrds } from './install-crds.ts';
 import { SAMPLES } from './samples.ts';
@@ -105,7 +109,7 @@ describeOnControlPlane('what a GitOps tool sees on a real API server', (plane) =
       await kubectl(['apply', ...how, '-f', '-'], manifest);
       const before = await settle(manifest);
       const serverSide = ['--server-side', '--force-conflicts', '--field-manager=argocd-controller'];
-      for (const dryRun of [serverSide, ['--server-side', '--field-manager=kustomize-controller']]) {
+      for (const dryRun of [how, serverSide, ['--server-side', '--field-manager=kustomize-controller']]) {
         const args = ['apply', ...dryRun, '--dry-run=server', '-o', 'json', '-f', '-'];
         const after = JSON.parse(await kubectl(args, manifest)) as Policy;
         expect(compared(after)).toEqual(compared(before));
@@ -143,4 +147,42 @@ describeOnControlPlane('what a GitOps tool sees on a real API server', (plane) =
       await client.delete(manifest.metadata.name, NAMESPACE);
     });
   });
+
+  it('no spec that can be written shows a difference once the controller has dealt with it', async () => {
+    const schema = customResourceDefinitions().find(({ spec }) => spec.names.kind === 'AmiPolicy')!.spec.versions[0]!
+      .schema.openAPIV3Schema;
+    const manifestOf = (spec: unknown): Manifest => ({
+      apiVersion: API_VERSION,
+      kind: 'AmiPolicy',
+      metadata: { name: 'generated', namespace: NAMESPACE },
+      spec,
+    });
+    const specs = arbitraryValue(schema.properties!['spec']!, 100_000).filter(
+      (spec) => admit(schema, manifestOf(spec)).errors.length === 0,
+    );
+    const apply = async (manifest: Manifest, fieldManager: string, dryRun?: 'All'): Promise<Policy> => {
+      const response = await transport.send({
+        method: 'PATCH',
+        path: `/apis/${API_VERSION}/namespaces/${NAMESPACE}/${AMI_POLICY.plural}/generated`,
+        query: { fieldManager, dryRun, force: dryRun !== undefined },
+        contentType: 'application/apply-patch+yaml',
+        body: manifest,
+      });
+      const answer = JSON.parse(await response.text()) as Policy;
+      expect(answer).toMatchObject({ kind: 'AmiPolicy' });
+      return answer;
+    };
+    await fc.assert(
+      fc.asyncProperty(specs, async (spec) => {
+        const manifest = manifestOf(spec);
+        await apply(manifest, 'argocd-controller');
+        const before = await settle(manifest);
+        expect(compared(await apply(manifest, 'argocd-controller', 'All'))).toEqual(compared(before));
+        expect(compared(await apply(manifest, 'another-manager', 'All'))).toEqual(compared(before));
+        await client.patch('generated', NAMESPACE, { metadata: { finalizers: [] } });
+        await client.delete('generated', NAMESPACE);
+      }),
+      { numRuns: 60, seed: 3 },
+    );
+  }, 60_000);
 });
