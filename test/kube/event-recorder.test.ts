@@ -127,6 +127,18 @@ describe('the same event again', () => {
     expect(events()).toHaveLength(1);
   });
 
+  it('whose count could not be written is counted on, and that is told of', async () => {
+    recorder.record(SUBJECT, COPIED);
+    await clock.advance(0);
+    api.interferences.push({ kind: 'status', status: 403, reason: 'Forbidden' });
+    recorder.record(SUBJECT, COPIED);
+    await clock.advance(MINUTE);
+    expect(troubles).toHaveLength(1);
+    recorder.record(SUBJECT, COPIED);
+    await clock.advance(MINUTE);
+    expect(events()).toMatchObject([{ series: { count: 3 } }]);
+  });
+
   it('is written in full when the API server has forgotten the first one', async () => {
     recorder.record(SUBJECT, COPIED);
     await clock.advance(0);
