@@ -104,8 +104,7 @@ export class WorkQueue {
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.#retries++;
-    // The exponent is bounded, lest the product overflow into Infinity after a thousand failures.
-    const longest = Math.min(this.#longestRetryMs, this.#baseRetryMs * 2 ** Math.min(failures, 40));
+    const longest = Math.min(this.#longestRetryMs, this.#baseRetryMs * 2 ** failures);
     const pause = longest * (0.5 + this.#random.next() / 2);
     this.addAfter(key, pause);
     return pause;
