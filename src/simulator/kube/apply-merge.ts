@@ -47,10 +47,8 @@ export function withoutFields(
     const inner = pathOf(path, part.element);
     if (gone.has(inner)) return [];
     const left = withoutFields(part.schema, part.value, gone, inner);
-    // What was emptied by this goes too.
-    return left === undefined ? [] : [{ ...part, value: left }];
+    return [{ ...part, value: left }];
   });
-  if (kept.length === 0 && parts.length > 0 && path !== '') return undefined;
   if (!isObject(value)) return kept.map((part) => part.value);
   return Object.fromEntries(kept.map((part) => [part.element.slice(2), part.value]));
 }

@@ -1,6 +1,9 @@
 import type { StructuralSchema } from '../../api/structural.ts';
+import { EVENT_COLUMNS } from './event-columns.ts';
 import { fromCoreEvent, toCoreEvent } from './event-forms.ts';
+import type { FieldSchema } from './field-set.ts';
 import { ALL_VERBS, type ResourceType } from './resource-type.ts';
+import { NAME_COLUMN } from './table.ts';
 
 const text: StructuralSchema = { type: 'string' };
 const count: StructuralSchema = { type: 'integer' };
@@ -13,15 +16,18 @@ const object = (properties: Readonly<Record<string, StructuralSchema>>): Structu
 const root = (properties: Readonly<Record<string, StructuralSchema>>): StructuralSchema =>
   object({ apiVersion: text, kind: text, metadata: { type: 'object' }, ...properties });
 
-const reference = object({
-  apiVersion: text,
-  kind: text,
-  name: text,
-  namespace: text,
-  uid: text,
-  resourceVersion: text,
-  fieldPath: text,
-});
+const reference: FieldSchema = {
+  'x-kubernetes-map-type': 'atomic',
+  ...object({
+    apiVersion: text,
+    kind: text,
+    name: text,
+    namespace: text,
+    uid: text,
+    resourceVersion: text,
+    fieldPath: text,
+  }),
+};
 const source = object({ component: text, host: text });
 const series = object({ count, lastObservedTime: time });
 
@@ -60,6 +66,7 @@ const namespaces: ResourceType = {
     }),
   }),
   columns: [
+    NAME_COLUMN,
     { name: 'Status', type: 'string', jsonPath: '.status.phase', description: 'The status of the namespace' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   ],
@@ -91,6 +98,7 @@ const leases: ResourceType = {
     }),
   }),
   columns: [
+    NAME_COLUMN,
     { name: 'Holder', type: 'string', jsonPath: '.spec.holderIdentity' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
   ],
@@ -127,18 +135,12 @@ const events: ResourceType = {
     related: reference,
     note: text,
     type: text,
-    deprecatedSource: source,
-    deprecatedFirstTimestamp: time,
-    deprecatedLastTimestamp: time,
+    deprecatedSource: { ...source, default: {} },
+    deprecatedFirstTimestamp: { ...time, default: null },
+    deprecatedLastTimestamp: { ...time, default: null },
     deprecatedCount: count,
   }),
-  columns: [
-    { name: 'Last Seen', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    { name: 'Type', type: 'string', jsonPath: '.type' },
-    { name: 'Reason', type: 'string', jsonPath: '.reason' },
-    { name: 'Object', type: 'string', jsonPath: '.regarding.name' },
-    { name: 'Message', type: 'string', jsonPath: '.note' },
-  ],
+  columns: EVENT_COLUMNS,
   selectableFields: ['reason', 'type', 'reportingController', ...referenceFields('regarding')],
 };
 
@@ -149,9 +151,9 @@ const coreEvents: ResourceType = {
     involvedObject: reference,
     reason: text,
     message: text,
-    source,
-    firstTimestamp: time,
-    lastTimestamp: time,
+    source: { ...source, default: {} },
+    firstTimestamp: { ...time, default: null },
+    lastTimestamp: { ...time, default: null },
     count,
     type: text,
     eventTime: time,
@@ -161,15 +163,10 @@ const coreEvents: ResourceType = {
     reportingComponent: text,
     reportingInstance: text,
   }),
-  columns: [
-    { name: 'Last Seen', type: 'date', jsonPath: '.metadata.creationTimestamp' },
-    { name: 'Type', type: 'string', jsonPath: '.type' },
-    { name: 'Reason', type: 'string', jsonPath: '.reason' },
-    { name: 'Object', type: 'string', jsonPath: '.involvedObject.name' },
-    { name: 'Message', type: 'string', jsonPath: '.message' },
-  ],
+  columns: EVENT_COLUMNS,
   selectableFields: ['reason', 'type', 'reportingComponent', 'source', ...referenceFields('involvedObject')],
-  conversion: { toStored: fromCoreEvent, fromStored: toCoreEvent },
+  toStored: fromCoreEvent,
+  fromStored: toCoreEvent,
 };
 
 function referenceFields(field: string): string[] {

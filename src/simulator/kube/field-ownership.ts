@@ -1,7 +1,8 @@
 import { applyOnto, withoutFields } from './apply-merge.ts';
 import type { KubeDocument, ManagedFieldsEntry } from './document.ts';
 import { fieldChanges } from './field-changes.ts';
-import { describePath, type FieldSchema, type FieldSet, fieldsOf, isWithin } from './field-set.ts';
+import { describePath, elementsOf, type FieldSchema, type FieldSet, fieldsOf, isWithin, pathOf } from './field-set.ts';
+import { without } from './json-object.ts';
 import {
   describeManager,
   idOf,
@@ -28,11 +29,9 @@ const UNOWNED_METADATA = new Set([
 ]);
 
 /** The part of an object that has owners. */
-function ownable(object: KubeDocument | undefined): unknown {
-  if (!object) return {};
-  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = object;
-  const owned = Object.entries(metadata).filter(([name]) => !UNOWNED_METADATA.has(name));
-  return { ...(owned.length > 0 && { metadata: Object.fromEntries(owned) }), ...rest };
+function ownable(object: KubeDocument | undefined): Readonly<Record<string, unknown>> {
+  const metadata = Object.entries(object?.metadata ?? {}).filter(([name]) => !UNOWNED_METADATA.has(name));
+  return { ...(object && without(object, 'apiVersion', 'kind')), metadata: Object.fromEntries(metadata) };
 }
 
 /**
@@ -85,9 +84,10 @@ export function applyConfig(
   const managers = readManagers(live?.metadata.managedFields);
   const last = managers.get(idOf(id));
   const fields = fieldsOf(schema, ownable(config));
+  fields.delete('f:metadata');
   const others = [...managers.values()].filter((manager) => idOf(manager) !== idOf(id));
   const merged = applyOnto(schema, ownable(live), ownable(config));
-  const abandoned = [...(last?.fields ?? [])].filter(
+  const abandoned = withEnclosing(last?.fields ?? new Set()).filter(
     (path) => ![fields, ...others.map((other) => other.fields)].some((set) => ownsWithin(set, path)),
   );
   const wanted = withoutFields(schema, merged, new Set(abandoned)) as Record<string, unknown>;
@@ -100,10 +100,9 @@ export function applyConfig(
 
   const result = new Map<string, Manager>();
   for (const other of others) result.set(idOf(other), { ...other, fields: minus(minus(other.fields, taken), removed) });
-  const unchanged =
-    last !== undefined && last.fields.size === fields.size && [...fields].every((path) => last.fields.has(path));
-  const changedNothing = unchanged && taken.size === 0 && removed.size === 0;
-  result.set(idOf(id), { ...id, time: changedNothing ? (last.time ?? time) : time, fields });
+  // Its time is that of the last change; a manager that never made one has none.
+  const at = live === undefined || taken.size > 0 || removed.size > 0 ? time : last?.time;
+  result.set(idOf(id), { ...id, fields, ...(at !== undefined && { time: at }) });
   const base = live ?? { apiVersion: config.apiVersion, kind: config.kind, metadata: config.metadata };
   return { object: withOwnable(base, wanted), managedFields: writeManagers(result) };
 }
@@ -117,6 +116,19 @@ function withOwnable(base: KubeDocument, wanted: Readonly<Record<string, unknown
     metadata: { ...(metadata as object), ...Object.fromEntries(kept) },
     ...rest,
   };
+}
+
+/** The fields, and those that they are in: what an applier made only to hold its own goes with the last of these. */
+function withEnclosing(fields: FieldSet): string[] {
+  const all = new Set(fields);
+  for (const field of fields) {
+    let path = '';
+    for (const element of elementsOf(field)) {
+      path = pathOf(path, element);
+      if (element.startsWith('f:')) all.add(path);
+    }
+  }
+  return [...all];
 }
 
 const ownsWithin = (fields: FieldSet, path: string): boolean => {

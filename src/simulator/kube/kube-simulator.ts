@@ -13,11 +13,12 @@ import {
 } from './discovery.ts';
 import type { KubeDocument } from './document.ts';
 import { type Fault, type FaultKind, FaultList } from './faults.ts';
+import { openApiDocument, openApiIndex } from './openapi.ts';
 import type { KubeSimAnswer, KubeSimRequest } from './request.ts';
 import { ResourceHandler } from './resource-handler.ts';
-import type { ResourceType } from './resource-type.ts';
+import type { ResourceType, Verb } from './resource-type.ts';
 import { type ResourceRoute, type Route, routeOf, verbOf } from './route.ts';
-import { conflict, methodNotAllowed, pathNotFound, StatusError } from './status-error.ts';
+import { methodNotAllowed, notFound, StatusError, staleWrite } from './status-error.ts';
 import { Store } from './store.ts';
 import { Watcher } from './watcher.ts';
 import { Writer } from './writer.ts';
@@ -70,12 +71,11 @@ export class KubeSimulator {
     try {
       const url = new URL(request.url, 'http://kube.invalid');
       const route = routeOf(this.#types, url.pathname);
-      if (!route) throw pathNotFound();
+      if (!route) return NO_SUCH_PATH;
       if (route.kind !== 'resource') return this.#document(request, route);
       return this.#resource(request, route, url.searchParams);
     } catch (error) {
-      if (error instanceof StatusError) return failure(error);
-      throw error;
+      return failure(error instanceof StatusError ? error : internalError(error));
     }
   }
 
@@ -107,7 +107,7 @@ export class KubeSimulator {
   }
 
   #document({ method, headers }: KubeSimRequest, route: Exclude<Route, ResourceRoute>): KubeSimAnswer {
-    if (method !== 'GET' && method !== 'HEAD') throw methodNotAllowed();
+    if (method !== 'GET' && method !== 'HEAD') return NO_SUCH_PATH;
     const aggregated = aggregatedVersion(headers?.['accept']);
     switch (route.kind) {
       case 'health':
@@ -123,8 +123,14 @@ export class KubeSimulator {
       case 'resources':
         return json(200, resourceList(this.#types, route.group, route.version));
       default:
-        throw pathNotFound();
+        return this.#openApi(route.path);
     }
+  }
+
+  #openApi(path: string): KubeSimAnswer {
+    if (path === 'v3') return json(200, openApiIndex(this.#types));
+    const document = path.startsWith('v3/') ? openApiDocument(this.#types, path.slice(3)) : undefined;
+    return document ? json(200, document) : NO_SUCH_PATH;
   }
 
   #aggregated(root: 'api' | 'apis', version: string): KubeSimAnswer {
@@ -135,7 +141,9 @@ export class KubeSimulator {
 
   #resource(request: KubeSimRequest, route: ResourceRoute, query: URLSearchParams): KubeSimAnswer {
     const verb = verbOf(request.method, route, query);
-    if (!verb || !route.type.verbs.includes(verb)) throw methodNotAllowed();
+    const isWithin = route.subresource === undefined || (verb !== undefined && OF_SUBRESOURCES.has(verb));
+    if (!verb || !route.type.verbs.includes(verb) || !isWithin) throw methodNotAllowed(route.type, verb ?? 'create');
+    if (route.subresource !== undefined && !route.type.hasStatus) throw notFound(route.type, route.name ?? '');
     const { plural } = route.type;
     const fault = this.#faults.take({ verb, resource: plural, subresource: route.subresource });
     const instead = fault && insteadOf(fault, route);
@@ -145,6 +153,15 @@ export class KubeSimulator {
     return fault === 'silent-after' ? { kind: 'silence' } : answer;
   }
 }
+
+const OF_SUBRESOURCES: ReadonlySet<Verb> = new Set(['get', 'update', 'patch']);
+
+const NO_SUCH_PATH: KubeSimAnswer = {
+  kind: 'answer',
+  status: 404,
+  headers: { 'content-type': 'text/plain; charset=utf-8' },
+  body: '404 page not found\n',
+};
 
 /** What comes back from a request that is not done. */
 function insteadOf(fault: FaultKind, { type, name = '' }: ResourceRoute): KubeSimAnswer | undefined {
@@ -156,13 +173,7 @@ function insteadOf(fault: FaultKind, { type, name = '' }: ResourceRoute): KubeSi
     case 'server-error':
       return failure(new StatusError(500, 'InternalError', 'Internal error occurred: a fault was set'));
     case 'conflict':
-      return failure(
-        conflict(
-          type,
-          name,
-          'the object has been modified; please apply your changes to the latest version and try again',
-        ),
-      );
+      return failure(staleWrite(type, name));
     case 'reset-before':
       return { kind: 'reset' };
     case 'silent-before':
@@ -171,6 +182,9 @@ function insteadOf(fault: FaultKind, { type, name = '' }: ResourceRoute): KubeSi
       return undefined;
   }
 }
+
+const internalError = (error: unknown): StatusError =>
+  new StatusError(500, 'InternalError', `Internal error occurred: ${String(error)}`);
 
 function failure(error: StatusError): KubeSimAnswer {
   const retry = error.details?.retryAfterSeconds;

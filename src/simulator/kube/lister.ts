@@ -1,6 +1,6 @@
 import type { KubeDocument } from './document.ts';
 import { type JsonObject, without } from './json-object.ts';
-import { apiVersionOf, type ResourceType } from './resource-type.ts';
+import { apiVersionOf, inForm, type ResourceType } from './resource-type.ts';
 import { fieldSelector, labelSelector, type Selector } from './selectors.ts';
 import { badRequest, expired, StatusError } from './status-error.ts';
 import { Compacted, type Store } from './store.ts';
@@ -42,7 +42,7 @@ export function list(store: Store, scope: Scope, query: URLSearchParams): Listed
   const page = startOf(query);
   const revision = page?.revision ?? exactRevision(store, query) ?? store.revision;
   const objects = objectsAt(store, type.storage, revision, page !== undefined)
-    .map((object) => type.conversion?.fromStored(object) ?? object)
+    .map((object) => inForm(type, object))
     .filter(matches);
   const rest = objects.filter((object) => page === undefined || orderOf(object) > page.after);
   const items = limit > 0 ? rest.slice(0, limit) : rest;
@@ -53,7 +53,9 @@ export function list(store: Store, scope: Scope, query: URLSearchParams): Listed
     items,
     metadata: {
       resourceVersion: `${revision}`,
-      ...(left > 0 && last && { continue: token({ revision, after: orderOf(last) }) }),
+      ...(left > 0 && last
+        ? { continue: token({ revision, after: orderOf(last) }) }
+        : type.origin === 'custom' && { continue: '' }),
       ...(left > 0 && !selects && { remainingItemCount: left }),
     },
   };

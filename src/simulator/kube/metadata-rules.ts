@@ -109,8 +109,10 @@ function nameCauses(type: ResourceType, { name, generateName }: ObjectMeta): Sta
     const message = 'Required value: name or generateName is required';
     causes.push({ reason: 'FieldValueRequired', message, field: 'metadata.name' });
   } else {
-    if (name.length > longest) causes.push(wrong('metadata.name', name, `must be no more than ${longest} bytes`));
-    if (!pattern.test(name)) causes.push(wrong('metadata.name', name, rule));
+    if (name.length > longest) causes.push(wrong('metadata.name', name, `must be no more than ${longest} characters`));
+    if (type.nameRule === 'label' && name.includes('.')) {
+      causes.push(wrong('metadata.name', name, 'must not contain dots'));
+    } else if (!pattern.test(name)) causes.push(wrong('metadata.name', name, rule));
   }
   return causes;
 }

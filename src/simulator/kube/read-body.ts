@@ -1,7 +1,11 @@
 import { parse } from 'yaml';
 import { isObject, type JsonObject } from './json-object.ts';
+import { rawMetadata } from './metadata-rules.ts';
+import { PROTOBUF } from './protobuf-namespace.ts';
 import { apiVersionOf, type ResourceType } from './resource-type.ts';
-import { badRequest, unsupportedMediaType } from './status-error.ts';
+import { badRequest, invalid, unsupportedMediaType } from './status-error.ts';
+
+const READABLE = ['application/json', 'application/yaml'];
 
 /** The media type without its parameters. */
 export const mediaType = (contentType: string | undefined): string =>
@@ -13,8 +17,8 @@ export const mediaType = (contentType: string | undefined): string =>
  */
 export function readDocument(type: ResourceType, body: string, contentType: string | undefined): JsonObject {
   const media = mediaType(contentType);
-  if (media !== 'application/json' && media !== 'application/yaml') {
-    throw unsupportedMediaType(['application/json', 'application/yaml']);
+  if (!READABLE.includes(media)) {
+    throw unsupportedMediaType([...READABLE, PROTOBUF]);
   }
   const document = media === 'application/json' ? readJson(body) : readYaml(body);
   if (!isObject(document)) throw badRequest('the body of the request must be an object');
@@ -29,19 +33,17 @@ export function checkKind(type: ResourceType, document: JsonObject): void {
   if (typeof kind !== 'string' || kind === '') {
     throw badRequest(`Object 'Kind' is missing in '${JSON.stringify(document)}'`);
   }
-  if (kind !== type.kind || apiVersion !== apiVersionOf(type)) {
-    const [group, version] = groupAndVersion(apiVersion);
-    const wanted = { group: type.group, version: type.version };
+  if (apiVersion !== apiVersionOf(type)) {
     throw badRequest(
-      `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${type.kind}: the API version in the data (${group === '' ? version : `${group}/${version}`}) does not match the expected API version (${apiVersionOf(wanted)})`,
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${apiVersionOf(type)})`,
     );
   }
-}
-
-function groupAndVersion(apiVersion: unknown): readonly [string, string] {
-  const text = typeof apiVersion === 'string' ? apiVersion : '';
-  const slash = text.indexOf('/');
-  return slash < 0 ? ['', text] : [text.slice(0, slash), text.slice(slash + 1)];
+  if (kind === type.kind) return;
+  const message = `Invalid value: ${JSON.stringify(kind)}: must be ${type.kind}`;
+  const { name } = rawMetadata(document);
+  throw invalid({ group: type.group, kind }, typeof name === 'string' ? name : '', [
+    { reason: 'FieldValueInvalid', message, field: 'kind' },
+  ]);
 }
 
 export function readJson(body: string): unknown {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ambient/clock.ts';
 import type { KubeDocument } from './document.ts';
-import { isObject, type JsonObject } from './json-object.ts';
+import { isObject, type JsonObject, without } from './json-object.ts';
 import { jsonPatch, PatchFailure } from './json-patch.ts';
 import { type Listed, list, listDocument } from './lister.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -8,11 +8,11 @@ import { checkKind, mediaType, readDocument, readJson, readYaml } from './read-b
 import type { KubeSimAnswer, KubeSimRequest } from './request.ts';
 import type { ResourceType, Verb } from './resource-type.ts';
 import type { ResourceRoute } from './route.ts';
-import { badRequest, invalid, notFound, StatusError, unsupportedMediaType } from './status-error.ts';
+import { badRequest, notFound, StatusError, unsupportedMediaType } from './status-error.ts';
 import type { Store } from './store.ts';
 import { type IncludeObject, tableOf, wantsTable } from './table.ts';
 import type { Watcher } from './watcher.ts';
-import { deleteOptions, writeOptions } from './write-options.ts';
+import { deleteOptions, refusalOf, writeOptions } from './write-options.ts';
 import type { Address, Writer } from './writer.ts';
 
 const CUSTOM_PATCHES = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
@@ -37,7 +37,7 @@ export class ResourceHandler {
     const { type, namespace, name = '', subresource } = route;
     const { body = '', headers = {} } = request;
     const address: Address = { type, namespace, name, ...(subresource === 'status' && { subresource }) };
-    const options = writeOptions(query, headers['user-agent']);
+    const agent = headers['user-agent'];
     switch (verb) {
       case 'get': {
         const object = this.#writer.find(type, namespace, name);
@@ -50,12 +50,21 @@ export class ResourceHandler {
         return this.#watch(request, route, query);
       case 'create': {
         const document = readDocument(type, body, headers['content-type']);
-        const { object, warnings } = this.#writer.create(type, namespace, document, options);
+        const { object, warnings } = this.#writer.create(
+          type,
+          namespace,
+          document,
+          writeOptions(query, agent, 'CreateOptions'),
+        );
         return this.#object(request, query, type, 201, object, warnings);
       }
       case 'update': {
         const document = readDocument(type, body, headers['content-type']);
-        const { object, warnings } = this.#writer.update(address, document, options);
+        const { object, warnings } = this.#writer.update(
+          address,
+          document,
+          writeOptions(query, agent, 'UpdateOptions'),
+        );
         return this.#object(request, query, type, 200, object, warnings);
       }
       case 'patch':
@@ -81,33 +90,27 @@ export class ResourceHandler {
   }
 
   #patch(request: KubeSimRequest, address: Address, query: URLSearchParams): KubeSimAnswer {
-    const { type, name } = address;
+    const { type } = address;
     const { body = '', headers = {} } = request;
-    const options = writeOptions(query, headers['user-agent']);
+    const options = writeOptions(query, headers['user-agent'], 'PatchOptions');
     const accepted = type.origin === 'custom' ? CUSTOM_PATCHES : BUILTIN_PATCHES;
     const media = mediaType(headers['content-type']);
     if (!accepted.includes(media)) throw unsupportedMediaType(accepted);
     if (media === 'application/apply-patch+yaml') {
       if (!query.get('fieldManager')) {
-        const message = 'Required value: is required for apply patch';
-        throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
-          { reason: 'FieldValueRequired', message, field: 'fieldManager' },
-        ]);
+        throw refusalOf('PatchOptions')('fieldManager', 'Required value: is required for apply patch');
       }
       const config = readYaml(body);
       if (!isObject(config)) throw badRequest('the applied configuration must be an object');
       checkKind(type, config);
-      const { object, warnings, created } = this.#writer.apply(address, config, options);
-      return this.#object(request, query, type, created ? 201 : 200, object, warnings);
+      const { object, created } = this.#writer.apply(address, config, options);
+      return this.#object(request, query, type, created ? 201 : 200, object);
     }
     if (query.get('force') !== null) {
-      const message = 'Forbidden: may not be specified for non-apply patch';
-      throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
-        { reason: 'FieldValueForbidden', message, field: 'force' },
-      ]);
+      throw refusalOf('PatchOptions')('force', 'Forbidden: may not be specified for non-apply patch');
     }
     const patch = readJson(body);
-    const change = (current: KubeDocument): JsonObject => patched(type, name, media, current, patch);
+    const change = (current: KubeDocument): JsonObject => patched(type, media, current, patch);
     const { object, warnings } = this.#writer.patch(address, change, options);
     return this.#object(request, query, type, 200, object, warnings);
   }
@@ -116,7 +119,7 @@ export class ResourceHandler {
     const listed: Listed = list(this.#store, route, query);
     if (!wantsTable(request.headers?.['accept'])) return json(200, listDocument(route.type, listed));
     const options = { include: includeOf(query), headers: true, now: this.#clock.now() };
-    return json(200, tableOf(route.type, listed.items, listed.metadata, options));
+    return json(200, tableOf(route.type, listed.items, tableMetadata(listed), options));
   }
 
   #watch(request: KubeSimRequest, route: ResourceRoute, query: URLSearchParams): KubeSimAnswer {
@@ -156,7 +159,7 @@ export class ResourceHandler {
   }
 }
 
-function patched(type: ResourceType, name: string, media: string, current: KubeDocument, patch: unknown): JsonObject {
+function patched(type: ResourceType, media: string, current: KubeDocument, patch: unknown): JsonObject {
   let result: unknown;
   if (media === 'application/json-patch+json') {
     if (!Array.isArray(patch)) throw badRequest('a JSON patch must be a list of operations');
@@ -164,11 +167,7 @@ function patched(type: ResourceType, name: string, media: string, current: KubeD
       result = jsonPatch(current, patch);
     } catch (error) {
       if (!(error instanceof PatchFailure)) throw error;
-      throw new StatusError(422, 'Invalid', `the server rejected our request due to an error in our request`, {
-        name,
-        kind: type.kind,
-        causes: [{ reason: 'FieldValueInvalid', message: error.message }],
-      });
+      throw new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
     }
   } else {
     if (!isObject(patch)) throw badRequest('a merge patch must be an object');
@@ -188,6 +187,10 @@ function gone({ group, plural }: ResourceType, { metadata }: KubeDocument): Kube
     details: { name: metadata.name, ...(group !== '' && { group }), kind: plural, uid: metadata.uid },
   });
 }
+
+/** The last page of a table says nothing of a next one, where a list says that it is empty. */
+const tableMetadata = ({ metadata }: Listed): JsonObject =>
+  metadata['continue'] === '' ? without(metadata, 'continue') : metadata;
 
 function includeOf(query: URLSearchParams): IncludeObject {
   const asked = query.get('includeObject');

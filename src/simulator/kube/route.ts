@@ -69,7 +69,7 @@ function inVersion(
 
 function resource(type: ResourceType, namespace: string | undefined, parts: readonly string[]): Route | undefined {
   const [name, subresource] = parts;
-  const known = subresource === undefined || (subresource === 'status' && type.hasStatus);
+  const known = subresource === undefined || subresource === 'status';
   if (parts.length > 2 || !known) return undefined;
   return {
     kind: 'resource',
@@ -89,7 +89,7 @@ export function verbOf(method: string, { name }: ResourceRoute, query: URLSearch
       if (watches) return 'watch';
       return name === undefined ? 'list' : 'get';
     case 'POST':
-      return name === undefined ? 'create' : undefined;
+      return 'create';
     case 'PUT':
       return name === undefined ? undefined : 'update';
     case 'PATCH':

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { PROTOBUF, readProtobufNamespace } from './protobuf-namespace.ts';
 import type { KubeSimAnswer, KubeSimRequest } from './request.ts';
 import { StatusError } from './status-error.ts';
 
@@ -47,10 +48,13 @@ export async function serveKube(kube: KubeHandler, options: ServeKubeOptions): P
       }
       const abort = new AbortController();
       response.on('close', () => abort.abort());
-      const headers = Object.fromEntries(
+      const headers: Record<string, string | undefined> = Object.fromEntries(
         Object.entries(request.headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
       );
-      const body = Buffer.concat(chunks).toString('utf8');
+      const raw = Buffer.concat(chunks);
+      const namespace = headers['content-type'] === PROTOBUF ? readProtobufNamespace(raw) : undefined;
+      if (namespace) headers['content-type'] = 'application/json';
+      const body = namespace ? JSON.stringify(namespace) : raw.toString('utf8');
       const answer = kube.handle({ method: request.method ?? 'GET', url, headers, body, signal: abort.signal });
       // A connection that breaks while it is written to is the client's to notice.
       send(answer, response).catch(() => response.destroy());

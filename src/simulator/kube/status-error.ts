@@ -73,6 +73,13 @@ export const conflict = (resource: Named, name: string, why: string): StatusErro
     about(resource, name),
   );
 
+/** A precondition of a deletion does not hold. */
+export const preconditionFailed = (
+  { group, kind }: { group: string; kind: string },
+  name: string,
+  why: string,
+): StatusError => conflict({ group, plural: kind }, name, why);
+
 /** The write was made on an older state of the object. */
 export const staleWrite = (resource: Named, name: string): StatusError =>
   conflict(
@@ -89,11 +96,13 @@ export const forbidden = (resource: Named, name: string, why: string, causes?: r
     ...(causes && { causes }),
   });
 
-export const pathNotFound = (): StatusError =>
-  new StatusError(404, 'NotFound', 'the server could not find the requested resource', {});
-
-export const methodNotAllowed = (): StatusError =>
-  new StatusError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+export const methodNotAllowed = (resource: Named, verb: string): StatusError =>
+  new StatusError(
+    405,
+    'MethodNotAllowed',
+    `${verb} is not supported on resources of kind ${JSON.stringify(qualified(resource))}`,
+    { ...(resource.group !== '' && { group: resource.group }), kind: resource.plural },
+  );
 
 export const unsupportedMediaType = (accepted: readonly string[]): StatusError =>
   new StatusError(
@@ -115,7 +124,7 @@ export function invalid(
   const list = lines.length === 1 ? lines.join('') : `[${lines.join(', ')}]`;
   const who = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
   return new StatusError(422, 'Invalid', `${who} "${name}" is invalid: ${list}`, {
-    name,
+    ...(name !== '' && { name }),
     ...(kind.group !== '' && { group: kind.group }),
     kind: kind.kind,
     causes,

@@ -1,9 +1,8 @@
-import type { PrinterColumn } from '../../api/crd.ts';
 import type { KubeDocument } from './document.ts';
 import { humanDuration } from './human-duration.ts';
 import type { JsonObject } from './json-object.ts';
 import { jsonPath } from './json-path.ts';
-import type { ResourceType } from './resource-type.ts';
+import type { Column, ResourceType } from './resource-type.ts';
 
 const NAME_DESCRIPTION =
   'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names';
@@ -34,25 +33,34 @@ export function tableOf(
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: options.headers ? [nameColumn, ...type.columns.map(columnDefinition)] : null,
+    columnDefinitions: options.headers ? type.columns.map(columnDefinition) : null,
     rows: objects.map((object) => ({
-      cells: [object.metadata.name ?? '', ...type.columns.map((column) => cellOf(column, object, options.now))],
+      cells: type.columns.map((column) => cellOf(column, object, options.now)),
       object: rowObject(object, options.include),
     })),
   };
 }
 
-const nameColumn = { name: 'Name', type: 'string', format: 'name', description: NAME_DESCRIPTION, priority: 0 };
+/** The first column of nearly every table. */
+export const NAME_COLUMN: Column = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  description: NAME_DESCRIPTION,
+  cell: ({ metadata }) => metadata.name ?? '',
+};
 
-const columnDefinition = ({ name, type, description, jsonPath: path, priority = 0 }: PrinterColumn): JsonObject => ({
-  name,
-  type,
-  format: '',
-  description: description ?? `Custom resource definition column (in JSONPath format): ${path}`,
-  priority,
-});
+function columnDefinition(column: Column): JsonObject {
+  const { name, type, priority = 0 } = column;
+  const ofPath =
+    'jsonPath' in column ? `Custom resource definition column (in JSONPath format): ${column.jsonPath}` : '';
+  const format = 'format' in column ? column.format : '';
+  return { name, type, format, description: column.description ?? ofPath, priority };
+}
 
-function cellOf({ type, jsonPath: path }: PrinterColumn, object: KubeDocument, now: number): unknown {
+function cellOf(column: Column, object: KubeDocument, now: number): unknown {
+  if ('cell' in column) return column.cell(object, now);
+  const { type, jsonPath: path } = column;
   const found = jsonPath(path, object);
   const [value] = found;
   if (value === undefined || value === null) return null;

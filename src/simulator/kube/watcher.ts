@@ -3,7 +3,7 @@ import type { Random } from '../../ambient/random.ts';
 import type { KubeDocument } from './document.ts';
 import type { JsonObject } from './json-object.ts';
 import { readRevision, type Scope, wanted, wholeNumber } from './lister.ts';
-import { apiVersionOf, type ResourceType } from './resource-type.ts';
+import { apiVersionOf, inForm, type ResourceType } from './resource-type.ts';
 import type { Selector } from './selectors.ts';
 import { expired } from './status-error.ts';
 import { type Change, Compacted, type Store } from './store.ts';
@@ -63,7 +63,7 @@ export class Watcher {
     const wantsInitial = query.get('sendInitialEvents');
     if (wantsInitial === 'true' || (wantsInitial !== 'false' && from === 0)) {
       for (const stored of this.#store.all(type.storage)) {
-        const object = type.conversion?.fromStored(stored) ?? stored;
+        const object = inForm(type, stored);
         if (matches(object)) send({ type: 'ADDED', object: render(object) });
       }
       if (wantsInitial === 'true' && bookmarks) bookmark({ 'k8s.io/initial-events-end': 'true' });
@@ -125,8 +125,8 @@ function eventOf(
   { storage, before, after, revision }: Change,
 ): { readonly type: EventType; readonly object: KubeDocument } | undefined {
   if (storage !== type.storage) return undefined;
-  const old = before && (type.conversion?.fromStored(before) ?? before);
-  const now = after && (type.conversion?.fromStored(after) ?? after);
+  const old = before && inForm(type, before);
+  const now = after && inForm(type, after);
   const saw = old !== undefined && matches(old);
   if (now && matches(now)) return { type: saw ? 'MODIFIED' : 'ADDED', object: now };
   if (!saw) return undefined;

@@ -1,6 +1,6 @@
 import type { FieldValidation } from './admission.ts';
 import { isObject, type JsonObject } from './json-object.ts';
-import { badRequest, invalid } from './status-error.ts';
+import { invalid, type StatusError } from './status-error.ts';
 
 /** How a write is to be done, from the query of its request. */
 export interface WriteOptions {
@@ -19,7 +19,8 @@ const LONGEST_MANAGER = 128;
  * @param userAgent names the manager where the query does not
  * @throws StatusError
  */
-export function writeOptions(query: URLSearchParams, userAgent: string | undefined): WriteOptions {
+export function writeOptions(query: URLSearchParams, userAgent: string | undefined, kind: OptionsKind): WriteOptions {
+  const optionInvalid = refusalOf(kind);
   const dryRun = query.getAll('dryRun');
   if (dryRun.some((value) => value !== 'All')) {
     throw optionInvalid('dryRun', `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`);
@@ -28,7 +29,7 @@ export function writeOptions(query: URLSearchParams, userAgent: string | undefin
   if (validation !== 'Ignore' && validation !== 'Warn' && validation !== 'Strict') {
     throw optionInvalid(
       'fieldValidation',
-      `Unsupported value: ${JSON.stringify(validation)}: supported values: "Ignore", "Strict", "Warn"`,
+      `Unsupported value: ${JSON.stringify(validation)}: supported values: "", "Ignore", "Strict", "Warn"`,
     );
   }
   const given = query.get('fieldManager') ?? '';
@@ -39,12 +40,22 @@ export function writeOptions(query: URLSearchParams, userAgent: string | undefin
   return { fieldManager, validation, dryRun: dryRun.length > 0, force: query.get('force') === 'true' };
 }
 
-const REASONS: Readonly<Record<string, string>> = { Unsupported: 'FieldValueNotSupported', Too: 'FieldValueTooLong' };
+const REASONS: Readonly<Record<string, string>> = {
+  Unsupported: 'FieldValueNotSupported',
+  Too: 'FieldValueTooLong',
+  Required: 'FieldValueRequired',
+  Forbidden: 'FieldValueForbidden',
+};
 
-const optionInvalid = (field: string, message: string): Error =>
-  invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
-    { reason: REASONS[message.split(' ')[0] ?? ''] ?? 'FieldValueInvalid', message, field },
-  ]);
+export type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions';
+
+/** How an option of that kind is refused. */
+export const refusalOf =
+  (kind: OptionsKind) =>
+  (field: string, message: string): StatusError =>
+    invalid({ group: 'meta.k8s.io', kind }, '', [
+      { reason: REASONS[/^\w*/.exec(message)?.[0] ?? ''] ?? 'FieldValueInvalid', message, field },
+    ]);
 
 /** What a deletion asks for, from the body and the query of its request. */
 export interface DeleteOptions {
@@ -58,7 +69,10 @@ export function deleteOptions(query: URLSearchParams, body: unknown): DeleteOpti
   const given: JsonObject = isObject(body) ? body : {};
   const preconditions = isObject(given['preconditions']) ? given['preconditions'] : {};
   const dryRun = Array.isArray(given['dryRun']) ? given['dryRun'] : query.getAll('dryRun');
-  if (dryRun.some((value) => value !== 'All')) throw badRequest(`dryRun must be All: ${JSON.stringify(dryRun)}`);
+  if (dryRun.some((value) => value !== 'All')) {
+    const message = `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`;
+    throw refusalOf('DeleteOptions')('dryRun', message);
+  }
   const { uid, resourceVersion } = preconditions;
   return {
     dryRun: dryRun.length > 0,

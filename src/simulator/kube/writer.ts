@@ -1,16 +1,26 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../ambient/clock.ts';
 import { between, type Random, uuid } from '../../ambient/random.ts';
-import { type Decoded, decode, validate, withoutDefaults } from './admission.ts';
+import { shape } from '../../api/validate.ts';
+import { type Decoded, decode, readConfiguration, validate } from './admission.ts';
 import { type KubeDocument, keyOf, type ObjectMeta } from './document.ts';
 import { applyConfig, ownersAfterUpdate } from './field-ownership.ts';
 import { ownershipSchema } from './field-set.ts';
 import { type JsonObject, without } from './json-object.ts';
 import type { ManagerId } from './managers.ts';
 import { finalizerCauses } from './metadata-rules.ts';
-import { checkAddress, generationAfter, withServerMetadata } from './object-changes.ts';
-import { apiVersionOf, type ResourceType } from './resource-type.ts';
-import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound } from './status-error.ts';
+import { checkAddress, checkUid, generationAfter, immutableCauses, withServerMetadata } from './object-changes.ts';
+import { apiVersionOf, inForm, inStoredForm, type ResourceType } from './resource-type.ts';
+import {
+  alreadyExists,
+  badRequest,
+  conflict,
+  forbidden,
+  invalid,
+  notFound,
+  preconditionFailed,
+  StatusError,
+} from './status-error.ts';
 import type { Store } from './store.ts';
 import type { DeleteOptions, WriteOptions } from './write-options.ts';
 
@@ -49,7 +59,7 @@ export class Writer {
     const created = this.#insert(type, namespace, object, options, (prepared) =>
       ownersAfterUpdate(
         ownershipSchema(type.schema),
-        undefined,
+        blank(type),
         prepared,
         this.#manager(type, 'Update', options),
         this.#now(),
@@ -70,9 +80,11 @@ export class Writer {
       throw notFound(type, name);
     }
     checkAddress(address, object.metadata, before);
+    checkUid(address, object.metadata, before.metadata);
     if (object.metadata.resourceVersion === undefined && !type.unconditionalUpdate) {
       const message = 'Invalid value: 0: must be specified for an update';
-      throw invalid(type, name, [{ reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' }]);
+      const cause = { reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' };
+      throw invalid({ group: type.group, kind: type.plural }, name, [cause]);
     }
     return { object: this.#replace(address, before, object, options), warnings };
   }
@@ -88,9 +100,13 @@ export class Writer {
   }
 
   /** Server-side apply. */
-  apply(address: Address, document: JsonObject, options: WriteOptions): Decoded & { readonly created: boolean } {
+  apply(
+    address: Address,
+    document: JsonObject,
+    options: WriteOptions,
+  ): { readonly object: KubeDocument; readonly created: boolean } {
     const { type, namespace, name, subresource } = address;
-    const { object: given, warnings } = withoutDefaults(type, document, options.validation);
+    const given = readConfiguration(type, document);
     if (given.metadata.managedFields !== undefined) throw badRequest('metadata.managedFields must be nil');
     const addressed: ObjectMeta = { ...given.metadata, name, ...(namespace !== undefined && { namespace }) };
     const ignored =
@@ -119,7 +135,6 @@ export class Writer {
       const { object } = decode(type, applied.object, 'Ignore');
       return {
         object: this.#insert(type, namespace, object, options, () => applied.managedFields),
-        warnings,
         created: true,
       };
     }
@@ -127,7 +142,7 @@ export class Writer {
     const { object } = decode(type, applied.object, 'Ignore');
     const next = this.#prepareUpdate(address, before, object);
     const replaced = this.#finish(type, before, withManagedFields(next, applied.managedFields), options);
-    return { object: replaced, warnings, created: false };
+    return { object: replaced, created: false };
   }
 
   delete({ type, namespace, name }: Address, options: DeleteOptions): Deleted {
@@ -135,12 +150,12 @@ export class Writer {
     if (!before) throw notFound(type, name);
     const { uid, resourceVersion } = before.metadata;
     if (options.uid !== undefined && options.uid !== uid) {
-      const why = `Precondition failed: UID in precondition: ${options.uid}, UID in object meta: ${uid}`;
-      throw conflict(type, name, why);
+      const why = `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
+      throw preconditionFailed(type, name, why);
     }
     if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
-      const why = `Precondition failed: ResourceVersion in precondition: ${options.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`;
-      throw conflict(type, name, why);
+      const why = `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`;
+      throw preconditionFailed(type, name, why);
     }
     if (type.storage === 'namespaces' && PROTECTED_NAMESPACES.has(name)) {
       throw forbidden(type, name, 'this namespace may not be deleted');
@@ -172,7 +187,7 @@ export class Writer {
   /** The object in the form of its resource. */
   find(type: ResourceType, namespace: string | undefined, name: string): KubeDocument | undefined {
     const stored = this.#store.get(type.storage, `${namespace ?? ''}/${name}`);
-    return stored && (type.conversion?.fromStored(stored) ?? stored);
+    return stored && inForm(type, stored);
   }
 
   #insert(
@@ -184,7 +199,7 @@ export class Writer {
   ): KubeDocument {
     const { metadata } = object;
     if (metadata.resourceVersion !== undefined) {
-      throw badRequest('resourceVersion should not be set on objects to be created');
+      throw new StatusError(500, '', 'resourceVersion should not be set on objects to be created');
     }
     if (metadata.namespace !== undefined && metadata.namespace !== namespace) {
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
@@ -194,7 +209,6 @@ export class Writer {
     const rest = type.hasStatus ? without(object, 'status') : object;
     const prepared: KubeDocument = {
       ...rest,
-      ...initialContent(type),
       apiVersion: object.apiVersion,
       kind: object.kind,
       metadata: {
@@ -218,8 +232,8 @@ export class Writer {
     if (namespace !== undefined) this.#checkNamespace(type, namespace, name ?? '');
     validate(type, prepared, undefined);
     if (this.find(type, namespace, name ?? '')) throw alreadyExists(type, name ?? '');
-    const owned = withManagedFields(prepared, ownersOf(prepared));
-    return options.dryRun ? owned : this.#put(type, owned);
+    const owned = withManagedFields({ ...prepared, ...initialContent(type) }, ownersOf(prepared));
+    return options.dryRun ? inForm(type, owned) : this.#put(type, owned);
   }
 
   #replace(address: Address, before: KubeDocument, object: KubeDocument, options: WriteOptions): KubeDocument {
@@ -248,8 +262,12 @@ export class Writer {
             kind: object.kind,
             metadata: withServerMetadata(object.metadata, before.metadata),
           };
-    const causes = finalizerCauses(before.metadata, next.metadata);
-    if (causes.length > 0) throw invalid(type, name, causes);
+    const causes = [
+      ...finalizerCauses(before.metadata, next.metadata),
+      ...immutableCauses(object.metadata, before.metadata),
+    ];
+    // The real server checks metadata twice for custom resources, and reports twice.
+    if (causes.length > 0) throw invalid(type, name, type.origin === 'custom' ? [...causes, ...causes] : causes);
     validate(type, next, before);
     const generation = generationAfter(type, before, next);
     return { ...next, metadata: { ...next.metadata, ...(generation !== undefined && { generation }) } };
@@ -261,13 +279,14 @@ export class Writer {
       if (!options.dryRun) this.#remove(type, before);
       return next;
     }
-    if (isDeepStrictEqual(timeless(before), timeless(next))) return before;
+    const stored = this.#store.get(type.storage, keyOf(before)) ?? before;
+    if (isDeepStrictEqual(timeless(stored), timeless(inStoredForm(type, next)))) return before;
     return options.dryRun ? next : this.#put(type, next);
   }
 
   #put(type: ResourceType, object: KubeDocument): KubeDocument {
-    const stored = this.#store.put(type.storage, type.conversion?.toStored(object) ?? object);
-    return type.conversion?.fromStored(stored) ?? stored;
+    const stored = this.#store.put(type.storage, inStoredForm(type, object));
+    return inForm(type, stored);
   }
 
   #remove(type: ResourceType, object: KubeDocument): void {
@@ -285,7 +304,7 @@ export class Writer {
 
   #contentOf(namespace: string): [ResourceType, KubeDocument][] {
     return this.#types
-      .filter((type) => type.namespaced && !type.conversion)
+      .filter((type) => type.namespaced && !(type.group === '' && type.plural === 'events'))
       .flatMap((type) =>
         this.#store
           .all(type.storage)
@@ -328,6 +347,14 @@ export class Writer {
   }
 }
 
+/** What nobody owns although it is there: of builtin kinds a spec, a status and what has defaults. */
+function blank(type: ResourceType): KubeDocument | undefined {
+  if (type.origin === 'custom') return undefined;
+  const defaults = shape(type.schema, {}).value as JsonObject;
+  return { ...defaults, apiVersion: '', kind: '', metadata: {}, spec: {}, status: {} };
+}
+
+/** What the server itself puts in. */
 function initialContent(type: ResourceType): JsonObject {
   return type.storage === 'namespaces' ? { spec: { finalizers: ['kubernetes'] }, status: { phase: 'Active' } } : {};
 }
