@@ -54,7 +54,7 @@ export const awsAccount = withRules(
 });
 
 export const awsAccountSpec = spec;
-export type AwsAccountSpec = z.output<typeof spec>;
+type AwsAccountSpec = z.output<typeof spec>;
 export interface AwsAccount {
   readonly apiVersion: string;
   readonly kind: string;

@@ -14,7 +14,7 @@ export const CONDITION_TYPES = [
   'Shared',
   'RetentionApplied',
 ] as const;
-export type ConditionType = (typeof CONDITION_TYPES)[number];
+type ConditionType = (typeof CONDITION_TYPES)[number];
 
 export const condition = z.object({
   type: z.string().max(316).meta({ description: 'What the condition is about.' }),

@@ -54,34 +54,7 @@ export function isConflict(error: unknown): error is KubeError {
   return error instanceof KubeError && error.status === 409 && error.reason !== 'AlreadyExists';
 }
 
-/** An object of that name is there already. */
-export function isAlreadyExists(error: unknown): error is KubeError {
-  return error instanceof KubeError && error.reason === 'AlreadyExists';
-}
-
 /** The resourceVersion or the continue token is too old: list again from the start. */
 export function isGone(error: unknown): error is KubeError {
   return error instanceof KubeError && (error.status === 410 || error.reason === 'Expired' || error.reason === 'Gone');
-}
-
-/** The server knows who we are and refuses. */
-export function isForbidden(error: unknown): error is KubeError {
-  return error instanceof KubeError && error.status === 403;
-}
-
-/** The server does not accept our credentials. */
-export function isUnauthorized(error: unknown): error is KubeError {
-  return error instanceof KubeError && error.status === 401;
-}
-
-/** The object breaks a rule of its schema. */
-export function isInvalid(error: unknown): error is KubeError {
-  return error instanceof KubeError && error.status === 422;
-}
-
-/** Nothing is wrong with the request: the same one may succeed later. */
-export function isTransient(error: unknown): error is KubeError {
-  if (!(error instanceof KubeError)) return false;
-  if (error.status === 0) return error.reason === 'Unreachable' || error.reason === 'Timeout';
-  return error.status === 429 || error.status >= 500;
 }

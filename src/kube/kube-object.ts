@@ -24,9 +24,3 @@ export interface KubeMetadata {
 export function keyOf({ metadata }: { readonly metadata: Pick<KubeMetadata, 'name' | 'namespace'> }): string {
   return metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
 }
-
-/** Takes a key of `keyOf` apart. */
-export function splitKey(key: string): { readonly namespace?: string; readonly name: string } {
-  const slash = key.indexOf('/');
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}

@@ -5,7 +5,7 @@ import { isGone, KubeError } from './errors.ts';
  * - **list**: read everything, and replace the copy by it.
  * - **watch**: follow the changes after `resourceVersion`.
  */
-export type Step = { readonly kind: 'list' } | { readonly kind: 'watch'; readonly resourceVersion: string };
+type Step = { readonly kind: 'list' } | { readonly kind: 'watch'; readonly resourceVersion: string };
 
 /** How a step ended. */
 export type Outcome =
@@ -33,7 +33,7 @@ export interface Course {
 }
 
 /** A watch that lasted this long was a good one: whatever ended it is not the continuation of earlier trouble. */
-export const HEALTHY_MS = 10_000;
+const HEALTHY_MS = 10_000;
 /** So many failures in a row, and even a resourceVersion that nobody called expired is given up. */
 const RELIST_AFTER = 3;
 

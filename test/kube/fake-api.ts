@@ -163,16 +163,17 @@ export class FakeApi implements Transport {
         if (fault?.kind === 'breakAfter' && sent >= fault.lines) {
           throw new KubeError('broken', { status: 0, reason: 'Unreachable' });
         }
+        if (position < this.#compacted) {
+          const object = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
+          yield JSON.stringify({ type: 'ERROR', object });
+          return;
+        }
         const entry = this.#log.find(({ version }) => version > position);
         const now = this.#clock.monotonic();
         if (entry) {
           position = entry.version;
           sent++;
           yield entry.line;
-        } else if (position < this.#compacted) {
-          const object = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
-          yield JSON.stringify({ type: 'ERROR', object });
-          return;
         } else if (now >= ends) {
           return;
         } else if (this.bookmarks && now >= nextBookmark) {

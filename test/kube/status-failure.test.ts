@@ -1,15 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  isAlreadyExists,
-  isConflict,
-  isForbidden,
-  isGone,
-  isInvalid,
-  isNotFound,
-  isTransient,
-  isUnauthorized,
-  KubeError,
-} from '../../src/kube/errors.ts';
+import { isConflict, isGone, isNotFound, KubeError } from '../../src/kube/errors.ts';
 import { failureOf, retryAfterMs } from '../../src/kube/status-failure.ts';
 
 const failure = (status: number, body: unknown, headers: Record<string, string> = {}): KubeError =>
@@ -91,31 +81,22 @@ describe('the error for an answer', () => {
 });
 
 describe('the kinds of errors', () => {
-  const kinds = {
-    isAlreadyExists,
-    isConflict,
-    isForbidden,
-    isGone,
-    isInvalid,
-    isNotFound,
-    isTransient,
-    isUnauthorized,
-  };
+  const kinds = { isConflict, isGone, isNotFound };
 
   it.each<[number, string, (keyof typeof kinds)[]]>([
     [404, 'NotFound', ['isNotFound']],
     [409, 'Conflict', ['isConflict']],
-    [409, 'AlreadyExists', ['isAlreadyExists']],
+    [409, 'AlreadyExists', []],
     [410, 'Expired', ['isGone']],
     [410, 'Gone', ['isGone']],
-    [403, 'Forbidden', ['isForbidden']],
-    [401, 'Unauthorized', ['isUnauthorized']],
-    [422, 'Invalid', ['isInvalid']],
-    [429, 'TooManyRequests', ['isTransient']],
-    [500, 'InternalError', ['isTransient']],
-    [504, 'Timeout', ['isTransient']],
-    [0, 'Unreachable', ['isTransient']],
-    [0, 'Timeout', ['isTransient']],
+    [403, 'Forbidden', []],
+    [401, 'Unauthorized', []],
+    [422, 'Invalid', []],
+    [429, 'TooManyRequests', []],
+    [500, 'InternalError', []],
+    [504, 'Timeout', []],
+    [0, 'Unreachable', []],
+    [0, 'Timeout', []],
     [0, 'CredentialsUnavailable', []],
     [200, 'BadAnswer', []],
     [400, 'BadRequest', []],
