@@ -147,9 +147,11 @@ export type SeedImage = z.output<typeof image>;
 export function parseSeed(document: unknown): Seed {
   const result = seed.safeParse(document);
   if (!result.success) {
-    const places = result.error.issues.map(
-      ({ path, message }) => `${path.map(String).join('.') || 'document'}: ${message}`,
-    );
+    const places = result.error.issues.map((issue) => {
+      // What is wrong with a key is said one level down.
+      const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+      return `${issue.path.map(String).join('.') || 'document'}: ${message}`;
+    });
     throw new Error(`the seed cannot be used: ${places.join('; ')}`);
   }
   if (Object.keys(result.data.accounts).length === 0)

@@ -10,7 +10,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { describe, expect, it } from 'vitest';
 import type { SimImage } from '../../../src/simulator/ec2/world.ts';
-import { IMAGE, OTHER, OWNER, refusal, useSimulated } from './simulated.ts';
+import { IMAGE, OTHER, OWNER, refusal, useSimulated, worded } from './simulated.ts';
 
 const PLAIN = 'ami-00000000000000001';
 const UNDER_KEY = 'ami-00000000000000002';
@@ -326,10 +326,9 @@ describe('copies between accounts', () => {
 });
 
 describe('requests that are refused', () => {
-  const snapshot = expect.stringMatching(
-    /^Snapshot snap-[0-9a-f]{17} is encrypted\. Creating an unencrypted copy from an encrypted snapshot is not supported\.$/,
-  );
-  it.each<[string, Input, string, unknown]>([
+  const snapshot =
+    /^Snapshot snap-[0-9a-f]{17} is encrypted\. Creating an unencrypted copy from an encrypted snapshot is not supported\.$/;
+  it.each<[string, Input, string, string | RegExp]>([
     ['an unknown source', { SourceImageId: 'ami-0ffffffffffffffff' }, 'InvalidAMIID.NotFound', /does not exist/],
     ['a malformed source', { SourceImageId: 'plain' }, 'InvalidAMIID.Malformed', /expecting "ami-/],
     ['a source that is in another region', { SourceRegion: 'eu-north-1' }, 'InvalidAMIID.NotFound', /does not exist/],
@@ -380,7 +379,7 @@ describe('requests that are refused', () => {
     expect(refused).toMatchObject({
       code,
       status: 400,
-      message: message instanceof RegExp ? expect.stringMatching(message) : message,
+      message: worded(message),
     });
     expect(sim.world()).toEqual(before);
   });

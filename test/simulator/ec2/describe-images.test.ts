@@ -6,7 +6,7 @@ import {
   type Filter,
 } from '@aws-sdk/client-ec2';
 import { describe, expect, it } from 'vitest';
-import { OTHER, OWNER, refusal, THIRD, useSimulated } from './simulated.ts';
+import { OTHER, OWNER, refusal, THIRD, useSimulated, worded } from './simulated.ts';
 
 const ORGANIZATION = 'arn:aws:organizations::111122223333:organization/o-abc123';
 const SEED = `
@@ -62,7 +62,7 @@ describe('who sees which image', () => {
     ['executable by all', OWNER, { ExecutableUsers: ['all'] }, [PUBLIC]],
     ['ids narrowed by owner', OTHER, { ImageIds: [SHARED], Owners: ['self'] }, []],
   ] as const)('%s', async (_case, account, input, expected) => {
-    expect(await ids(structuredClone(input) as object, account)).toEqual(expected);
+    expect(await ids({ ...(input as DescribeImagesCommandInput) }, account)).toEqual(expected);
   });
 
   it('tags and the last launch are for the owner, shared tags for all', async () => {
@@ -188,11 +188,11 @@ describe('requests that are refused', () => {
     ['a token of nothing', { MaxResults: 5, NextToken: 'x' }, 'InvalidNextToken', /not valid/],
     ['a dry run', { DryRun: true }, 'DryRunOperation', 'Request would have succeeded, but DryRun flag is set.'],
   ] as const)('%s', async (_case, input, code, message) => {
-    const refused = await refusal(ids(structuredClone(input) as object));
+    const refused = await refusal(ids({ ...(input as DescribeImagesCommandInput) }));
     expect(refused).toMatchObject({
       code,
       status: code === 'DryRunOperation' ? 412 : 400,
-      message: typeof message === 'string' ? message : expect.stringMatching(message),
+      message: worded(message),
     });
   });
 

@@ -1,6 +1,6 @@
 import { EC2Client } from '@aws-sdk/client-ec2';
 import { STSClient } from '@aws-sdk/client-sts';
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import { parse } from 'yaml';
 import { type AdjustableClock, adjustableClock } from '../../../src/ambient/adjustable-clock.ts';
 import { VirtualClock } from '../../../src/ambient/virtual-clock.ts';
@@ -141,3 +141,7 @@ export async function refusal(call: Promise<unknown>): Promise<Refused> {
   }
   throw new Error(`it was not refused: ${JSON.stringify(answer)}`);
 }
+
+/** What a message must be: these very words, or some that match. */
+export const worded = (message: string | RegExp): unknown =>
+  typeof message === 'string' ? message : expect.stringMatching(message);
