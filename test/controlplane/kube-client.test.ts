@@ -7,7 +7,7 @@ import type { AmiPolicy } from '../../src/api/ami-policy.ts';
 import { CONDITION_TYPES, conditionsFrom } from '../../src/api/conditions.ts';
 import { AMI_POLICY, API_VERSION, FINALIZER, GROUP, VERSION } from '../../src/api/group.ts';
 import type { PolicyStatus } from '../../src/api/policy-status.ts';
-import { isConflict, isNotFound } from '../../src/kube/errors.ts';
+import { isConflict, isGone, isNotFound } from '../../src/kube/errors.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { ensureFinalizer, removeFinalizer } from '../../src/kube/finalizer.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
@@ -59,7 +59,7 @@ describeOnControlPlane('our client of the Kubernetes API on a real API server', 
 
   const live = (): Promise<Policy> => client.get(policy.metadata.name, NAMESPACE);
 
-  it('lists page by page, and a continue token that is too old is an ordinary Gone', async () => {
+  it('lists page by page, and the items say what they are', async () => {
     const before = await client.list({ namespace: NAMESPACE, labelSelector: 'set=paging' });
     expect(before.items).toEqual([]);
     for (let i = 0; i < 5; i++) {
@@ -75,6 +75,14 @@ describeOnControlPlane('our client of the Kubernetes API on a real API server', 
     expect(items.map(({ metadata }) => metadata.name)).toEqual(['page-0', 'page-1', 'page-2', 'page-3', 'page-4']);
     expect(items.every(({ kind }) => kind === 'AmiPolicy')).toBe(true);
     expect(Number(resourceVersion)).toBeGreaterThan(0);
+  });
+
+  it('a watch from a version that is long gone is Gone, which tells a reflector to list', async () => {
+    const read = async (): Promise<void> => {
+      const events = await client.watch({ namespace: NAMESPACE, resourceVersion: '1', timeoutSeconds: 5 });
+      for await (const _ of events) throw new Error('the server still knows the beginning');
+    };
+    await expect(read()).rejects.toSatisfy(isGone);
   });
 
   it('a reflector follows what happens', async () => {
