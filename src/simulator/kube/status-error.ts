@@ -51,7 +51,7 @@ export class StatusError extends Error {
 }
 
 /** `amipolicies.amifleet.io`; of the core group the plural alone. */
-export const qualified = ({ group, plural }: Named): string => (group === '' ? plural : `${plural}.${group}`);
+const qualified = ({ group, plural }: Named): string => (group === '' ? plural : `${plural}.${group}`);
 
 const about = (resource: Named, name: string): StatusDetails => ({
   name,
