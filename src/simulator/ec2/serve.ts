@@ -45,7 +45,11 @@ export async function serveSimulator(
   });
   server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(options.port, host, () => resolve());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'it is already in use: give another port, or 0' : error.message;
+      reject(new Error(`the simulated AWS cannot listen at ${host}:${options.port}: ${why}`, { cause: error }));
+    });
+    server.listen(options.port, host, () => resolve());
   });
   const { port } = server.address() as AddressInfo;
   return {
