@@ -2,6 +2,7 @@ import type { Clock } from '../../ambient/clock.ts';
 import type { Random } from '../../ambient/random.ts';
 import { BUILTIN_RESOURCES } from './builtin-resources.ts';
 import { customResources } from './custom-resources.ts';
+import { DEFINITIONS, storedDefinitions } from './definitions.ts';
 import {
   aggregatedDiscovery,
   aggregatedVersion,
@@ -13,6 +14,7 @@ import {
 } from './discovery.ts';
 import type { KubeDocument } from './document.ts';
 import { type Fault, type FaultKind, FaultList } from './faults.ts';
+import { Objects } from './objects.ts';
 import { openApiDocument, openApiIndex } from './openapi.ts';
 import type { KubeSimAnswer, KubeSimRequest } from './request.ts';
 import { ResourceHandler } from './resource-handler.ts';
@@ -49,7 +51,7 @@ const HISTORY_LIMIT = 10_000;
  * goes on.
  */
 export class KubeSimulator {
-  readonly #types: readonly ResourceType[] = [...BUILTIN_RESOURCES, ...customResources()];
+  readonly #types: readonly ResourceType[] = [...BUILTIN_RESOURCES, DEFINITIONS, ...customResources()];
   readonly #store: Store;
   readonly #watcher: Watcher;
   readonly #resources: ResourceHandler;
@@ -58,8 +60,10 @@ export class KubeSimulator {
   constructor({ clock, random, historyLimit = HISTORY_LIMIT }: KubeSimulatorOptions) {
     this.#store = new Store(historyLimit);
     this.#watcher = new Watcher(this.#store, clock, random);
-    const writer = new Writer({ store: this.#store, types: this.#types, clock, random });
-    this.#resources = new ResourceHandler({ store: this.#store, watcher: this.#watcher, writer, clock });
+    const objects = new Objects(this.#store, this.#types);
+    const writer = new Writer(objects, clock, random);
+    this.#resources = new ResourceHandler({ store: this.#store, objects, watcher: this.#watcher, writer, clock });
+    for (const definition of storedDefinitions(clock, random)) this.#store.put(DEFINITIONS.storage, definition);
     const namespaces = this.#types.find(({ plural }) => plural === 'namespaces');
     for (const name of namespaces ? FIRST_NAMESPACES : []) {
       const options = { fieldManager: 'kube-apiserver', validation: 'Ignore', dryRun: false, force: false } as const;
@@ -79,7 +83,11 @@ export class KubeSimulator {
     }
   }
 
-  /** Calls `listener` after each write that was made, dry runs left out. @returns a function that takes it away again */
+  /**
+   * Calls `listener` after each write that was made, dry runs left out, before its request is answered. What it throws
+   * becomes a 500 of that request, so it had better note than throw.
+   * @returns a function that takes it away again
+   */
   onWrite(listener: (write: Write) => void): () => void {
     return this.#store.onChange(({ storage, before, after }) =>
       listener({ resource: storage, ...(before && { before }), ...(after && { after }) }),

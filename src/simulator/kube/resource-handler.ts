@@ -1,9 +1,12 @@
 import type { Clock } from '../../ambient/clock.ts';
+import type { Address } from './address.ts';
+import { deleteObject } from './delete-object.ts';
 import type { KubeDocument } from './document.ts';
 import { isObject, type JsonObject, without } from './json-object.ts';
 import { jsonPatch, PatchFailure } from './json-patch.ts';
 import { type Listed, list, listDocument } from './lister.ts';
 import { mergePatch } from './merge-patch.ts';
+import type { Objects } from './objects.ts';
 import { checkKind, mediaType, readDocument, readJson, readYaml } from './read-body.ts';
 import type { KubeSimAnswer, KubeSimRequest } from './request.ts';
 import type { ResourceType, Verb } from './resource-type.ts';
@@ -13,19 +16,22 @@ import type { Store } from './store.ts';
 import { type IncludeObject, tableOf, wantsTable } from './table.ts';
 import type { Watcher } from './watcher.ts';
 import { deleteOptions, refusalOf, writeOptions } from './write-options.ts';
-import type { Address, Writer } from './writer.ts';
+import type { Writer } from './writer.ts';
 
 const CUSTOM_PATCHES = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
-const BUILTIN_PATCHES = [...CUSTOM_PATCHES, 'application/strategic-merge-patch+json'];
+const STRATEGIC = 'application/strategic-merge-patch+json';
+const BUILTIN_PATCHES = [...CUSTOM_PATCHES, STRATEGIC];
 
 /** Requests for objects: from HTTP to reads and writes, and back. */
 export class ResourceHandler {
   readonly #store: Store;
+  readonly #objects: Objects;
   readonly #watcher: Watcher;
   readonly #writer: Writer;
   readonly #clock: Clock;
 
-  constructor(parts: { store: Store; watcher: Watcher; writer: Writer; clock: Clock }) {
+  constructor(parts: { store: Store; objects: Objects; watcher: Watcher; writer: Writer; clock: Clock }) {
+    this.#objects = parts.objects;
     this.#store = parts.store;
     this.#watcher = parts.watcher;
     this.#writer = parts.writer;
@@ -40,7 +46,7 @@ export class ResourceHandler {
     const agent = headers['user-agent'];
     switch (verb) {
       case 'get': {
-        const object = this.#writer.find(type, namespace, name);
+        const object = this.#objects.find(type, namespace, name);
         if (!object) throw notFound(type, name);
         return this.#object(request, query, type, 200, object);
       }
@@ -70,7 +76,12 @@ export class ResourceHandler {
       case 'patch':
         return this.#patch(request, address, query);
       case 'delete': {
-        const deleted = this.#writer.delete(address, deleteOptions(query, body === '' ? undefined : readJson(body)));
+        const deleted = deleteObject(
+          this.#objects,
+          this.#clock,
+          address,
+          deleteOptions(query, body === '' ? undefined : readJson(body)),
+        );
         return deleted.kind === 'waiting'
           ? this.#object(request, query, type, 200, deleted.object)
           : gone(type, deleted.object);
@@ -79,10 +90,8 @@ export class ResourceHandler {
         const listed = list(this.#store, route, query);
         const asked = deleteOptions(query, body === '' ? undefined : readJson(body));
         for (const { metadata } of listed.items) {
-          this.#writer.delete(
-            { type, namespace: metadata.namespace, name: metadata.name ?? '' },
-            { dryRun: asked.dryRun },
-          );
+          const one = { type, namespace: metadata.namespace, name: metadata.name ?? '' };
+          deleteObject(this.#objects, this.#clock, one, { dryRun: asked.dryRun });
         }
         return json(200, listDocument(type, listed));
       }
@@ -171,12 +180,19 @@ function patched(type: ResourceType, media: string, current: KubeDocument, patch
     }
   } else {
     if (!isObject(patch)) throw badRequest('a merge patch must be an object');
+    if (media === STRATEGIC && hasDirective(patch)) {
+      throw badRequest('directives of strategic merge patches ($patch and others) are not served here');
+    }
     result = mergePatch(current, patch);
   }
   if (!isObject(result)) throw badRequest('the patched object must be an object');
   checkKind(type, result);
   return result;
 }
+
+/** Without directives, and for the fields that there are, a strategic patch is a merge patch. */
+const hasDirective = (value: unknown): boolean =>
+  isObject(value) && Object.entries(value).some(([name, child]) => name.startsWith('$') || hasDirective(child));
 
 function gone({ group, plural }: ResourceType, { metadata }: KubeDocument): KubeSimAnswer {
   return json(200, {

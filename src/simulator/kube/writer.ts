@@ -2,56 +2,32 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../ambient/clock.ts';
 import { between, type Random, uuid } from '../../ambient/random.ts';
 import { shape } from '../../api/validate.ts';
+import type { Address } from './address.ts';
 import { type Decoded, decode, readConfiguration, validate } from './admission.ts';
-import { type KubeDocument, keyOf, type ObjectMeta } from './document.ts';
+import type { KubeDocument, ObjectMeta } from './document.ts';
 import { applyConfig, ownersAfterUpdate } from './field-ownership.ts';
 import { ownershipSchema } from './field-set.ts';
 import { type JsonObject, without } from './json-object.ts';
 import type { ManagerId } from './managers.ts';
 import { finalizerCauses } from './metadata-rules.ts';
 import { checkAddress, checkUid, generationAfter, immutableCauses, withServerMetadata } from './object-changes.ts';
+import { type Objects, timestamp } from './objects.ts';
 import { apiVersionOf, inForm, inStoredForm, type ResourceType } from './resource-type.ts';
-import {
-  alreadyExists,
-  badRequest,
-  conflict,
-  forbidden,
-  invalid,
-  notFound,
-  preconditionFailed,
-  StatusError,
-} from './status-error.ts';
-import type { Store } from './store.ts';
-import type { DeleteOptions, WriteOptions } from './write-options.ts';
-
-/** An object of one resource, as a request addresses it. */
-export interface Address {
-  readonly type: ResourceType;
-  readonly namespace?: string | undefined;
-  readonly name: string;
-  readonly subresource?: 'status' | undefined;
-}
-
-/** How a deletion went: the object is gone, or it waits for its finalizers. */
-export type Deleted =
-  | { readonly kind: 'gone'; readonly object: KubeDocument }
-  | { readonly kind: 'waiting'; readonly object: KubeDocument };
+import { alreadyExists, badRequest, conflict, forbidden, invalid, notFound, StatusError } from './status-error.ts';
+import type { WriteOptions } from './write-options.ts';
 
 const NAME_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
-const PROTECTED_NAMESPACES = new Set(['default', 'kube-system', 'kube-public']);
 
-/** Everything that changes objects. What it throws is a StatusError, and then nothing was changed. */
+/** Everything that makes and changes objects. What it throws is a StatusError, and then nothing was changed. */
 export class Writer {
-  readonly #store: Store;
-  readonly #types: readonly ResourceType[];
+  readonly #objects: Objects;
   readonly #clock: Clock;
   readonly #random: Random;
 
-  constructor(parts: { store: Store; types: readonly ResourceType[]; clock: Clock; random: Random }) {
-    this.#store = parts.store;
-    this.#types = parts.types;
-    this.#clock = parts.clock;
-    this.#random = parts.random;
+  constructor(objects: Objects, clock: Clock, random: Random) {
+    this.#objects = objects;
+    this.#clock = clock;
+    this.#random = random;
   }
 
   create(type: ResourceType, namespace: string | undefined, document: JsonObject, options: WriteOptions): Decoded {
@@ -72,7 +48,7 @@ export class Writer {
   update(address: Address, document: JsonObject, options: WriteOptions): Decoded {
     const { type, namespace, name } = address;
     const { object, warnings } = decode(type, document, options.validation);
-    const before = this.find(type, namespace, name);
+    const before = this.#objects.find(type, namespace, name);
     if (!before) {
       if (type.createOnUpdate && address.subresource === undefined) {
         return this.create(type, namespace, document, options);
@@ -92,7 +68,7 @@ export class Writer {
   /** @param change makes the new document of the current one */
   patch(address: Address, change: (current: KubeDocument) => JsonObject, options: WriteOptions): Decoded {
     const { type, namespace, name } = address;
-    const before = this.find(type, namespace, name);
+    const before = this.#objects.find(type, namespace, name);
     if (!before) throw notFound(type, name);
     const { object, warnings } = decode(type, change(before), options.validation);
     checkAddress(address, object.metadata, before);
@@ -123,7 +99,7 @@ export class Writer {
     };
     const schema = ownershipSchema(type.schema);
     const id = this.#manager(type, 'Apply', options, subresource);
-    const before = this.find(type, namespace, name);
+    const before = this.#objects.find(type, namespace, name);
     checkAddress(address, given.metadata, before);
     if (!before) {
       if (subresource !== undefined) throw notFound(type, name);
@@ -143,51 +119,6 @@ export class Writer {
     const next = this.#prepareUpdate(address, before, object);
     const replaced = this.#finish(type, before, withManagedFields(next, applied.managedFields), options);
     return { object: replaced, created: false };
-  }
-
-  delete({ type, namespace, name }: Address, options: DeleteOptions): Deleted {
-    const before = this.find(type, namespace, name);
-    if (!before) throw notFound(type, name);
-    const { uid, resourceVersion } = before.metadata;
-    if (options.uid !== undefined && options.uid !== uid) {
-      const why = `the UID in the precondition (${options.uid}) does not match the UID in record (${uid}). The object might have been deleted and then recreated`;
-      throw preconditionFailed(type, name, why);
-    }
-    if (options.resourceVersion !== undefined && options.resourceVersion !== resourceVersion) {
-      const why = `the ResourceVersion in the precondition (${options.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion}). The object might have been modified`;
-      throw preconditionFailed(type, name, why);
-    }
-    if (type.storage === 'namespaces' && PROTECTED_NAMESPACES.has(name)) {
-      throw forbidden(type, name, 'this namespace may not be deleted');
-    }
-    const content = type.storage === 'namespaces' ? this.#contentOf(name) : [];
-    if ((before.metadata.finalizers ?? []).length === 0 && content.length === 0) {
-      if (!options.dryRun) this.#remove(type, before);
-      return { kind: 'gone', object: before };
-    }
-    if (before.metadata.deletionTimestamp !== undefined) return { kind: 'waiting', object: before };
-    const marked = {
-      ...before,
-      ...(type.storage === 'namespaces' && { status: { phase: 'Terminating' } }),
-      metadata: {
-        ...before.metadata,
-        deletionTimestamp: this.#now(),
-        deletionGracePeriodSeconds: 0,
-        ...(before.metadata.generation !== undefined && { generation: before.metadata.generation + 1 }),
-      },
-    };
-    if (options.dryRun) return { kind: 'waiting', object: marked };
-    const object = this.#put(type, marked);
-    for (const [held, inside] of content) {
-      this.delete({ type: held, namespace: name, name: inside.metadata.name ?? '' }, { dryRun: false });
-    }
-    return { kind: 'waiting', object };
-  }
-
-  /** The object in the form of its resource. */
-  find(type: ResourceType, namespace: string | undefined, name: string): KubeDocument | undefined {
-    const stored = this.#store.get(type.storage, `${namespace ?? ''}/${name}`);
-    return stored && inForm(type, stored);
   }
 
   #insert(
@@ -231,9 +162,9 @@ export class Writer {
     };
     if (namespace !== undefined) this.#checkNamespace(type, namespace, name ?? '');
     validate(type, prepared, undefined);
-    if (this.find(type, namespace, name ?? '')) throw alreadyExists(type, name ?? '');
+    if (this.#objects.find(type, namespace, name ?? '')) throw alreadyExists(type, name ?? '');
     const owned = withManagedFields({ ...prepared, ...initialContent(type) }, ownersOf(prepared));
-    return options.dryRun ? inForm(type, owned) : this.#put(type, owned);
+    return options.dryRun ? inForm(type, owned) : this.#objects.put(type, owned);
   }
 
   #replace(address: Address, before: KubeDocument, object: KubeDocument, options: WriteOptions): KubeDocument {
@@ -275,46 +206,17 @@ export class Writer {
 
   #finish(type: ResourceType, before: KubeDocument, next: KubeDocument, options: WriteOptions): KubeDocument {
     const isDone = next.metadata.deletionTimestamp !== undefined && (next.metadata.finalizers ?? []).length === 0;
-    if (isDone && (type.storage !== 'namespaces' || this.#contentOf(next.metadata.name ?? '').length === 0)) {
-      if (!options.dryRun) this.#remove(type, before);
+    if (isDone && (type.storage !== 'namespaces' || this.#objects.contentOf(next.metadata.name ?? '').length === 0)) {
+      if (!options.dryRun) this.#objects.remove(type, before);
       return next;
     }
-    const stored = this.#store.get(type.storage, keyOf(before)) ?? before;
+    const stored = this.#objects.stored(type, before);
     if (isDeepStrictEqual(timeless(stored), timeless(inStoredForm(type, next)))) return before;
-    return options.dryRun ? next : this.#put(type, next);
-  }
-
-  #put(type: ResourceType, object: KubeDocument): KubeDocument {
-    const stored = this.#store.put(type.storage, inStoredForm(type, object));
-    return inForm(type, stored);
-  }
-
-  #remove(type: ResourceType, object: KubeDocument): void {
-    const stored = this.#store.get(type.storage, keyOf(object));
-    if (stored) this.#store.remove(type.storage, stored);
-    this.#endNamespace(object.metadata.namespace);
-  }
-
-  /** A namespace that was deleted goes with the last object in it; a cluster has a controller for that. */
-  #endNamespace(name: string | undefined): void {
-    const namespace = name === undefined ? undefined : this.#store.get('namespaces', `/${name}`);
-    if (name === undefined || namespace?.metadata.deletionTimestamp === undefined) return;
-    if (this.#contentOf(name).length === 0) this.#store.remove('namespaces', namespace);
-  }
-
-  #contentOf(namespace: string): [ResourceType, KubeDocument][] {
-    return this.#types
-      .filter((type) => type.namespaced && !(type.group === '' && type.plural === 'events'))
-      .flatMap((type) =>
-        this.#store
-          .all(type.storage)
-          .filter((object) => object.metadata.namespace === namespace)
-          .map((object): [ResourceType, KubeDocument] => [type, object]),
-      );
+    return options.dryRun ? next : this.#objects.put(type, next);
   }
 
   #checkNamespace(type: ResourceType, namespace: string, name: string): void {
-    const found = this.#store.get('namespaces', `/${namespace}`);
+    const found = this.#objects.namespace(namespace);
     if (!found) throw notFound({ group: '', plural: 'namespaces' }, namespace);
     if (found.metadata.deletionTimestamp === undefined) return;
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
@@ -341,9 +243,8 @@ export class Writer {
     return `${prefix.slice(0, 58)}${letters.join('')}`;
   }
 
-  /** To the second, as the API has it. */
   #now(): string {
-    return new Date(this.#clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+    return timestamp(this.#clock);
   }
 }
 

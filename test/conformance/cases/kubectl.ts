@@ -134,6 +134,15 @@ export const KUBECTL: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'the definitions are there and established',
+    run: async (s) => {
+      await s.kubectl(['get', 'crd', 'amipolicies.amifleet.io', '-o', 'name']);
+      await s.kubectl(['get', 'crd', 'amipolicies.amifleet.io']);
+      await s.kubectl(['wait', '--for=condition=Established', '--timeout=10s', 'crd/awsaccounts.amifleet.io']);
+      await s.kubectl(['get', 'crd', 'awsaccounts.amifleet.io', '-o', 'jsonpath={.status.acceptedNames}']);
+    },
+  },
+  {
     name: 'a namespace is created and applied',
     run: async (s) => {
       await s.kubectl(['create', 'namespace', `${s.namespace}-2`]);
