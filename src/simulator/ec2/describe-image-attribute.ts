@@ -1,7 +1,7 @@
 import type { Answer, Operation } from './call.ts';
 import { seconds } from './describe-images.ts';
-import { ownImage } from './image-access.ts';
-import { imageNotFound, Refusal } from './refusal.ts';
+import { ownImageSeen } from './image-access.ts';
+import { Refusal } from './refusal.ts';
 import { type Permissions, protectionOf, type SimImage } from './world.ts';
 import type { Xml } from './xml.ts';
 
@@ -32,15 +32,13 @@ export const describeImageAttribute: Operation = {
   mutates: false,
   run(call) {
     const { query, world } = call;
-    const { id } = ownImage(call, query.required('ImageId'));
+    const image = ownImageSeen(call, query.required('ImageId'));
     const attribute = query.required('Attribute');
     if (attribute === 'blockDeviceMapping')
       throw new Refusal('AuthFailure', 'Unauthorized attempt to access restricted resource', 401);
     const read = Object.hasOwn(ATTRIBUTES, attribute) ? ATTRIBUTES[attribute] : undefined;
     if (!read) throw new Refusal('InvalidParameterValue', `Value (${attribute}) for parameter attribute is invalid.`);
-    const image = world.seenImage(id);
-    if (!image) throw imageNotFound([id]);
-    return { imageId: id, ...read(image, world.now()) };
+    return { imageId: image.id, ...read(image, world.now()) };
   },
 };
 

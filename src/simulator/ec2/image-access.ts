@@ -10,7 +10,7 @@ export function checkImageId(id: string): void {
 }
 
 /** Whether permissions let an account in: by name, through its organization or a unit, or with everybody. */
-export function letsIn(world: SimWorld, permissions: Permissions, account: string): boolean {
+function letsIn(world: SimWorld, permissions: Permissions, account: string): boolean {
   return permissions.public || permissions.accounts.includes(account) || throughMembership(world, permissions, account);
 }
 
@@ -55,6 +55,14 @@ export function ownImage(call: Call, id: string): SimImage {
   }
   if (visibleImage(call, id)) throw new Refusal('AuthFailure', `Not authorized for image:${id}`, 401);
   throw imageNotFound([id]);
+}
+
+/** @throws Refusal as for `ownImage`, but by what readers see: a moment ago it may have been there still */
+export function ownImageSeen(call: Call, id: string): SimImage {
+  const { world, place } = call;
+  const seen = world.seenImage(id);
+  if (place.images.has(id) && seen && seen.state !== 'deregistered') return seen;
+  return ownImage(call, id);
 }
 
 /** @throws Refusal when the image is not in one of the states that an operation works in */

@@ -1,5 +1,5 @@
 import { type Call, type Operation, paged } from './call.ts';
-import { checkImageId, visibleImage } from './image-access.ts';
+import { checkImageId, isForgotten, visibleImage } from './image-access.ts';
 import type { Query } from './query.ts';
 import { imageNotFound, Refusal } from './refusal.ts';
 import type { SimTemplate } from './world.ts';
@@ -35,7 +35,8 @@ export const describeImageReferences: Operation = {
     const asked = askedOf(call);
     for (const id of ids) {
       checkImageId(id);
-      if (!visibleImage(call, id)) throw imageNotFound([id]);
+      const image = visibleImage(call, id);
+      if (!image || isForgotten(call.world, image)) throw imageNotFound([id]);
     }
     const references = new Map<string, Reference>();
     for (const reference of referencesOf(call, asked)) {

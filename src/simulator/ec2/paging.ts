@@ -1,4 +1,5 @@
 import type { Random } from '../../ambient/random.ts';
+import { shuffled } from './order.ts';
 import type { Query } from './query.ts';
 import { Refusal } from './refusal.ts';
 import type { Place } from './world.ts';
@@ -44,7 +45,7 @@ export class Paging {
     const size = sizeOf(query, bounds);
     const fingerprint = `${action} ${place.account}/${place.region} ${query.fingerprint(['NextToken'])}`;
     const token = query.get('NextToken');
-    const rest = token === undefined ? this.#shuffled(ids()) : this.#restOf(token, fingerprint);
+    const rest = token === undefined ? shuffled(this.#random, ids()) : this.#restOf(token, fingerprint);
     if (size === undefined) return { ids: rest, nextToken: undefined };
     // One in eight pages is short, some are empty: what EC2 may do, callers must bear.
     const short = this.#random.next() < 1 / 8 && rest.length > 1;
@@ -70,16 +71,6 @@ export class Paging {
       if (expires > this.#now()) return;
       this.#tokens.delete(token);
     }
-  }
-
-  /** The order of every list is unspecified. */
-  #shuffled(ids: readonly string[]): string[] {
-    const list = [...ids];
-    for (let index = list.length - 1; index > 0; index--) {
-      const other = Math.floor(this.#random.next() * (index + 1));
-      [list[index], list[other]] = [list[other] as string, list[index] as string];
-    }
-    return list;
   }
 }
 

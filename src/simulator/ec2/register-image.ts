@@ -3,7 +3,7 @@ import { checkImageName } from './image-names.ts';
 import { type Query, tagSpecifications } from './query.ts';
 import { Refusal, snapshotNotFound } from './refusal.ts';
 import { checkSnapshotId, mayUse } from './snapshot-access.ts';
-import { NOBODY, type SimVolume } from './world.ts';
+import { NOBODY, type SimImage, type SimVolume } from './world.ts';
 
 const ARCHITECTURES: ReadonlySet<string> = new Set(['i386', 'x86_64', 'arm64', 'x86_64_mac', 'arm64_mac']);
 
@@ -27,7 +27,11 @@ export const registerImage: Operation = {
     const { query, place, world } = call;
     const name = query.required('Name');
     checkImageName(name);
-    const taken = [...place.images.values()].find((image) => image.name === name && image.state !== 'deregistered');
+    // A name is free again only once it is seen that its image is gone.
+    const isThere = (image: SimImage | undefined): boolean => image !== undefined && image.state !== 'deregistered';
+    const taken = [...place.images.values()].find(
+      (image) => image.name === name && (isThere(image) || isThere(world.seenImage(image.id))),
+    );
     if (taken) throw new Refusal('InvalidAMIName.Duplicate', `AMI name ${name} is already in use by AMI ${taken.id}`);
     const architecture = query.get('Architecture') ?? 'i386';
     if (!ARCHITECTURES.has(architecture)) throw invalid('architecture', architecture);

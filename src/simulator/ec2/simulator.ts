@@ -1,10 +1,12 @@
 import type { Clock } from '../../ambient/clock.ts';
+import type { Random } from '../../ambient/random.ts';
 import { Buckets } from './buckets.ts';
 import type { Call } from './call.ts';
 import { type CallCount, CallLog } from './call-log.ts';
 import { type Fault, type FaultKind, Faults, refusalOf } from './faults.ts';
 import { hasFilter } from './filters.ts';
 import { OPERATIONS } from './operations.ts';
+import { inNoOrder } from './order.ts';
 import { Paging } from './paging.ts';
 import { populate } from './populate.ts';
 import type { Query } from './query.ts';
@@ -58,6 +60,7 @@ interface State {
   readonly sts: Sts;
   readonly paging: Paging;
   readonly buckets: Buckets;
+  readonly orders: Random;
 }
 
 /** How far back a stale read looks. */
@@ -72,7 +75,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
   const start = (seed: Seed): State => {
     const world = populate(seed, clock);
     const paging = new Paging(world.stream('pages'), () => world.now());
-    return { world, sts: new Sts(world), paging, buckets: new Buckets() };
+    return { world, sts: new Sts(world), paging, buckets: new Buckets(), orders: world.stream('orders') };
   };
   let state = start(options.seed);
   const log = new CallLog();
@@ -163,7 +166,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
   }
 
   function ec2(event: CallEvent, query: Query, caller: Identity, id: string, stale: boolean): string {
-    const { world, buckets, paging } = state;
+    const { world, buckets, paging, orders } = state;
     const { action, region } = event;
     if (!world.isEnabled(caller.account, region)) throw authFailure();
     const operation = Object.hasOwn(OPERATIONS, action) ? OPERATIONS[action] : undefined;
@@ -176,7 +179,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
     world.lookBackMs = stale && !operation.mutates ? STALE_MS : 0;
     try {
-      const body = ec2Answer(action, id, operation.run(call));
+      const body = ec2Answer(action, id, inNoOrder(orders, operation.run(call)));
       if (before) for (const listener of afterMutation) listener(event, before, viewOf(world));
       return body;
     } finally {

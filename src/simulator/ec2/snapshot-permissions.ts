@@ -1,6 +1,6 @@
 import { type Call, DONE, type Operation } from './call.ts';
 import { underManagedKey } from './keys.ts';
-import { Refusal, snapshotNotFound } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 import { ownSnapshot } from './snapshot-access.ts';
 import type { SimSnapshot } from './world.ts';
 
@@ -15,16 +15,19 @@ export const describeSnapshotAttribute: Operation = {
   parameters: ['SnapshotId', 'Attribute', 'DryRun'],
   mutates: false,
   run(call) {
-    const { query, world } = call;
-    const { id } = ownSnapshot(call, query.required('SnapshotId'));
-    const attribute = query.required('Attribute');
+    const { query, world, place } = call;
+    const id = query.required('SnapshotId');
     const seen = world.seenSnapshot(id);
-    if (!seen) throw snapshotNotFound(id);
+    // By what readers see: a moment ago it may have been there still.
+    const snapshot = seen?.account === place.account && !seen.deleted ? seen : ownSnapshot(call, id);
+    const attribute = query.required('Attribute');
     if (attribute === 'productCodes') return { snapshotId: id, productCodes: [] };
     if (attribute !== ATTRIBUTE) throw unknownAttribute(attribute);
     return {
       snapshotId: id,
-      createVolumePermission: seen.permissions.map((entry) => (entry === 'all' ? { group: 'all' } : { userId: entry })),
+      createVolumePermission: snapshot.permissions.map((entry) =>
+        entry === 'all' ? { group: 'all' } : { userId: entry },
+      ),
     };
   },
 };

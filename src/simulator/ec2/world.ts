@@ -20,15 +20,13 @@ export interface SimVolume {
   readonly kmsKeyId?: string;
 }
 
-export type SimImageState = 'pending' | 'available' | 'failed' | 'disabled' | 'deregistered';
-
 export interface SimImage {
   readonly id: string;
   readonly account: string;
   readonly region: string;
   readonly name: string;
   readonly description: string;
-  readonly state: SimImageState;
+  readonly state: 'pending' | 'available' | 'failed' | 'disabled' | 'deregistered';
   readonly stateReason?: string;
   readonly createdAt: number;
   readonly architecture: string;

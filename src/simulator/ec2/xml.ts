@@ -10,7 +10,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 const escape = (text: string): string => text.replaceAll(/[&<>"']/g, (character) => ESCAPES[character] ?? character);
 
-export function element(name: string, value: Xml): string {
+function element(name: string, value: Xml): string {
   if (value === undefined) return '';
   if (Array.isArray(value)) return `<${name}>${value.map((item: Xml) => element('item', item)).join('')}</${name}>`;
   if (typeof value === 'object')

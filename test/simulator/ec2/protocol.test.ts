@@ -73,7 +73,7 @@ describe('the wire', () => {
     });
     const response = await fetch(`${sim.url}/?${query.toString()}`);
     expect(response.status).toBe(200);
-    expect(await response.text()).toContain('<regionInfo><item><regionName>us-east-1</regionName>');
+    expect(await response.text()).toContain('<item><regionName>us-east-1</regionName><regionEndpoint>');
   });
 
   it('knows nobody who does not sign, and no other service', async () => {

@@ -225,18 +225,12 @@ answer([client(region='eu-west-1').copy_image(SourceImageId=named('web-base-1'),
         );
         await awsJson('ec2', 'modify-image-attribute', '--image-id', image, '--description', 'by hand');
         await awsJson('ec2', 'create-tags', '--resources', image, '--tags', 'Key=team,Value=platform');
-        const attribute = await awsJson(
-          'ec2',
-          'describe-image-attribute',
-          '--image-id',
-          image,
-          '--attribute',
-          'launchPermission',
-        );
-        expect(attribute).toEqual({
-          ImageId: image,
-          LaunchPermissions: [{ UserId: OTHER }, { UserId: '444455556666' }],
-        });
+        const attribute = ['--image-id', image, '--attribute', 'launchPermission'];
+        const users = ['--query', 'sort(LaunchPermissions[].UserId)'];
+        expect(await awsJson('ec2', 'describe-image-attribute', ...attribute, ...users)).toEqual([
+          OTHER,
+          '444455556666',
+        ]);
         const tags = ['ec2', 'describe-tags', '--filters', `Name=resource-id,Values=${image}`, 'Name=key,Values=team'];
         expect(await awsJson(...tags, '--query', 'Tags[].Value')).toEqual(['platform']);
         await awsJson('ec2', 'deregister-image', '--image-id', image);

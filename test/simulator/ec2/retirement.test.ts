@@ -72,10 +72,12 @@ describe('deregistration', () => {
     const [first = '', second = ''] = snapshots();
     const other = await register('other', second);
     const results = (await deregister(IMAGE, true)).DeleteSnapshotResults;
-    expect(results).toEqual([
-      { SnapshotId: first, ReturnCode: 'success' },
-      { SnapshotId: second, ReturnCode: 'skipped' },
-    ]);
+    expect(new Map(results?.map(({ SnapshotId, ReturnCode }) => [SnapshotId, ReturnCode]))).toEqual(
+      new Map([
+        [first, 'success'],
+        [second, 'skipped'],
+      ]),
+    );
     expect(left()).toEqual([second]);
     sim.advance(60);
     expect(await refusal(drop(second))).toMatchObject({
@@ -318,6 +320,15 @@ describe('registration', () => {
       message: `AMI name web-base-1 is already in use by AMI ${IMAGE}`,
     });
     await deregister();
+    expect(await register('web-base-1', first)).not.toBe(IMAGE);
+  });
+
+  it('of a name that was just freed is refused until that has come through', async () => {
+    await sim.control('POST', 'seed', WORLD.replace('consistencySeconds: [0, 0]', 'consistencySeconds: [3, 3]'));
+    const [first = ''] = snapshots();
+    await deregister();
+    expect(await refusal(register('web-base-1', first))).toMatchObject({ code: 'InvalidAMIName.Duplicate' });
+    sim.advance(3);
     expect(await register('web-base-1', first)).not.toBe(IMAGE);
   });
 

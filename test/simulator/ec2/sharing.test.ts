@@ -116,6 +116,20 @@ describe('launch permissions', () => {
     expect(await grants()).toEqual([]);
   });
 
+  it('come in no order', async () => {
+    const accounts = Array.from({ length: 30 }, (_, n) => String(500_000_000_000 + n));
+    await modify({ LaunchPermission: { Add: accounts.map((UserId) => ({ UserId })) } });
+    const read = async (): Promise<string[]> => {
+      const command = new DescribeImageAttributeCommand({ ImageId: IMAGE, Attribute: 'launchPermission' });
+      const { LaunchPermissions = [] } = await sim.ec2().send(command);
+      return LaunchPermissions.map(({ UserId = '' }) => UserId);
+    };
+    const [one, two] = [await read(), await read()];
+    expect(one).not.toEqual(two);
+    expect(one.toSorted()).toEqual(accounts);
+    expect(two.toSorted()).toEqual(accounts);
+  });
+
   it('are seen as late as every other write', async () => {
     await sim.control('POST', 'seed', SEED.replace('consistencySeconds: [0, 0]', 'consistencySeconds: [3, 3]'));
     await modify({ LaunchPermission: { Add: [{ UserId: OTHER }] } });

@@ -12,7 +12,7 @@ import type { WorldView } from '../../../src/simulator/ec2/world-view.ts';
 export const OWNER = '111122223333';
 export const OTHER = '222233334444';
 export const THIRD = '333344445555';
-export const NOW = Date.parse('2026-11-21T08:00:00Z');
+const NOW = Date.parse('2026-11-21T08:00:00Z');
 
 /** What the tests of most families start with. Writes are seen at once unless a test says otherwise. */
 export const WORLD = `
