@@ -10,6 +10,8 @@ describe('the embedded API server answers as the real one', () => {
   let served: ServedKube;
   beforeAll(async () => {
     const kube = new KubeSimulator({ clock: systemClock, random: seededRandom(1) });
+    // As on the real server, what was before the first case is not remembered.
+    kube.compact();
     served = await serveKube(kube, { port: 0, token: 'conformance' });
   });
   afterAll(() => served.stop());

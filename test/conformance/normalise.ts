@@ -21,6 +21,7 @@ export class Normaliser {
     for (const [found, label] of this.#labels) result = result.replaceAll(found, label);
     return result
       .replaceAll(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, 'TIME')
+      .replaceAll(/(too old resource version: \d+ )\(\d+\)/g, '$1(VERSION)')
       .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, (uid) => this.#label(uid, 'uid'));
   }
 

@@ -137,6 +137,13 @@ export const READS: readonly ConformanceCase[] = [
     },
   },
   {
+    name: 'a watch from a version that is too old is told so',
+    run: async (s) => {
+      await make(s, ['a', {}]);
+      await s.watch(`${s.policies}?watch=true&resourceVersion=1`, 1);
+    },
+  },
+  {
     name: 'a watch can begin with the list, marked by a bookmark',
     run: async (s) => {
       await make(s, ['a', {}]);
