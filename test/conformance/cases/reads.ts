@@ -190,6 +190,7 @@ export const READS: readonly ConformanceCase[] = [
         },
       });
       await s.send('GET', `${path}/${s.account}`, { accept: TABLE });
+      await s.send('DELETE', `${path}/${s.account}`);
     },
   },
   {
