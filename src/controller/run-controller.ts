@@ -15,13 +15,7 @@ import { KubePolicyStore } from './kube-policy-store.ts';
 import { PolicyController } from './policy-controller.ts';
 import { wishOf } from './policy-watch.ts';
 import type { Result } from './reconcile.ts';
-
-/** What is observed of a running controller, for metrics and health. */
-export interface ControllerProbe {
-  /** Both kinds were listed, and passes run. */
-  ready(): boolean;
-  queue(): { readonly depth: number; readonly running: number };
-}
+import { requireKinds } from './require-kinds.ts';
 
 export interface ControllerOptions {
   readonly engine: Engine;
@@ -35,8 +29,6 @@ export interface ControllerOptions {
   readonly onReady?: () => void;
   readonly onResult?: (key: string, result: Result) => void;
   readonly onGone?: (key: string) => void;
-  /** What a stopped pass may still take to finish its call. */
-  readonly graceMs?: number;
 }
 
 /** Policies that are worked on at a time. Their calls share one rate budget. */
@@ -68,10 +60,18 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   const policies = new ResourceClient<AmiPolicy & KubeObject>(transport, POLICIES);
   const accounts = new ResourceClient<AwsAccount & KubeObject>(transport, ACCOUNTS);
   const cluster = await clusterIdOf(options.clusterId, new ResourceClient(transport, NAMESPACES));
+  await requireKinds(transport);
   const queue = new WorkQueue({ clock, random });
-  const recorder = new EventRecorder(transport, { clock, random, component: 'amifleet' });
-  const policyView = new Reflector(policies, { clock, random });
-  const accountView = new Reflector(accounts, { clock, random });
+  const onTrouble = (what: string) => (error: unknown) =>
+    log.warn({ err: error instanceof Error ? error.message : String(error) }, `${what}; it is tried again`);
+  const recorder = new EventRecorder(transport, {
+    clock,
+    random,
+    component: 'amifleet',
+    onTrouble: onTrouble('an event was not written'),
+  });
+  const policyView = new Reflector(policies, { clock, random, onTrouble: onTrouble('policies cannot be watched') });
+  const accountView = new Reflector(accounts, { clock, random, onTrouble: onTrouble('accounts cannot be watched') });
   const store = new KubePolicyStore({ policies, policyView, accountView, recorder });
   const controller = new PolicyController({
     engine,

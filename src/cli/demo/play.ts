@@ -1,0 +1,54 @@
+import { sleep, systemClock } from '../../ambient/clock.ts';
+import { ACTS, type Act, type Setting } from './acts.ts';
+import { glance } from './glance.ts';
+import { Operator } from './operator.ts';
+import { People } from './people.ts';
+import type { Screen } from './screen.ts';
+import type { Stage } from './stage.ts';
+
+/** How long an act may take, in real time. */
+const ACT_LIMIT_MS = 60_000;
+const LOOK_EVERY_MS = 200;
+
+/**
+ * Plays every act, each until what it is about has come true.
+ * @throws Error that says which act did not end, and what was still missing
+ */
+export async function play(stage: Stage, screen: Screen, stop: AbortSignal): Promise<void> {
+  const operator = new Operator(stage.operator);
+  const setting: Setting = {
+    people: new People(stage.awsUrl),
+    world: () => stage.aws.world(),
+    status: () => operator.status(),
+    applyPolicy: () => operator.applyPolicy(),
+    passHours: (hours) => stage.clock.advance(hours * 3_600_000),
+    say: (line) => screen.say(line),
+  };
+  const ended = stage.controller.then(() => {
+    throw new Error('the controller has ended');
+  });
+  for (const act of ACTS()) {
+    screen.act(act.title);
+    await act.begin(setting);
+    await Promise.race([watch(act, setting, operator, screen, stop), ended]);
+  }
+  screen.conclude(glance(await operator.status(), stage.aws.world()));
+}
+
+async function watch(act: Act, setting: Setting, operator: Operator, screen: Screen, stop: AbortSignal): Promise<void> {
+  const end = systemClock.monotonic() + ACT_LIMIT_MS;
+  for (;;) {
+    const status = await operator.status();
+    const pending = status?.pendingCopies ?? 0;
+    screen.show(
+      glance(status, setting.world()),
+      `targets ready ${status?.targetsReady ?? '0/0'}, ${pending} copies pending`,
+    );
+    for (const { reason, note } of await operator.news()) screen.say(`controller ${reason}: ${note}`);
+    const missing = await act.done(setting);
+    if (missing === true) return;
+    if (systemClock.monotonic() > end)
+      throw new Error(`"${act.title}" did not come true within ${ACT_LIMIT_MS / 1000} s: ${missing}`);
+    await sleep(systemClock, LOOK_EVERY_MS, stop);
+  }
+}
