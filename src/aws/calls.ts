@@ -42,7 +42,7 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
   const options: CallOptions = { signal: stop };
   switch (call.do) {
     case 'copy':
-      return await copy(call, open);
+      return await copy(call, open, stop);
     case 'tag':
       return await tag(call, open);
     case 'untag':
@@ -68,24 +68,13 @@ type CallOf<K extends Call['do']> = Extract<Call, { do: K }>;
 
 // Mutating calls get no signal: one that is under way is finished, so that its effect is known.
 
-async function copy(call: CallOf<'copy'>, { ec2, inventory }: OpenTarget): Promise<void> {
-  const tags = sdkTags(call.tags);
+const GRANT_SETTLES_MS = 1500;
+const GRANT_LOOKS = 5;
+
+async function copy(call: CallOf<'copy'>, open: OpenTarget, stop: AbortSignal): Promise<void> {
+  const { inventory } = open;
   try {
-    const answer = await ec2.send(
-      new CopyImageCommand({
-        SourceImageId: call.origin.imageId,
-        SourceRegion: call.origin.region,
-        Name: call.name,
-        // EC2 takes an empty description for none; sent or not, a repeated request must be the same.
-        ...(call.description !== '' && { Description: call.description }),
-        ClientToken: call.token,
-        TagSpecifications: [
-          { ResourceType: 'image', Tags: tags },
-          { ResourceType: 'snapshot', Tags: tags },
-        ],
-      }),
-    );
-    const id = answer.ImageId;
+    const id = await sendCopy(call, open, stop);
     if (!id) throw new CalledOff('NoImageId', 'CopyImage answered without an image id; it is asked for again');
     inventory.overlay.created(pendingImage(id, call), call.attempt);
   } catch (error) {
@@ -98,6 +87,44 @@ async function copy(call: CallOf<'copy'>, { ec2, inventory }: OpenTarget): Promi
     throw error;
   }
 }
+
+/**
+ * Asks for a copy. One from another account may meet a permission that was given a moment ago and is not effective yet:
+ * that is waited for here, because a whole pass that fails and lists everything again would only be dearer.
+ */
+async function sendCopy(
+  call: CallOf<'copy'>,
+  { ec2, clock }: OpenTarget,
+  stop: AbortSignal,
+): Promise<string | undefined> {
+  const tags = sdkTags(call.tags);
+  const command = new CopyImageCommand({
+    SourceImageId: call.origin.imageId,
+    SourceRegion: call.origin.region,
+    Name: call.name,
+    // EC2 takes an empty description for none; sent or not, a repeated request must be the same.
+    ...(call.description !== '' && { Description: call.description }),
+    ClientToken: call.token,
+    TagSpecifications: [
+      { ResourceType: 'image', Tags: tags },
+      { ResourceType: 'snapshot', Tags: tags },
+    ],
+  });
+  for (let look = 1; ; look++) {
+    try {
+      return (await ec2.send(command)).ImageId;
+    } catch (error) {
+      const isForeign = call.origin.account !== ec2.target.account;
+      if (!isForeign || look >= GRANT_LOOKS || stop.aborted || !mayBeForWantOfAGrant(error)) throw error;
+      await sleep(clock, GRANT_SETTLES_MS * look, stop);
+    }
+  }
+}
+
+/** As EC2 answers who may not launch an image, or not read its snapshots (ec2-facts 5.1). */
+const mayBeForWantOfAGrant = (error: unknown): boolean =>
+  error instanceof AwsError &&
+  (error.class === 'notFound' || (error.code === 'InvalidRequest' && error.message.includes('do not have permission')));
 
 function pendingImage(id: string, call: CallOf<'copy'>): Image {
   return {

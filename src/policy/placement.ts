@@ -113,7 +113,7 @@ function placeOne(
     call: {
       do: 'copy',
       sourceImage: version.id,
-      origin: { imageId: origin.image.id, region: origin.target.region },
+      origin: { imageId: origin.image.id, ...origin.target },
       name: version.name,
       description: version.description,
       tags,

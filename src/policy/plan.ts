@@ -6,7 +6,7 @@ export type Call =
   | {
       readonly do: 'copy';
       readonly sourceImage: string;
-      readonly origin: { readonly imageId: string; readonly region: string };
+      readonly origin: { readonly imageId: string } & Target;
       readonly name: string;
       readonly description: string;
       /** Written in the call itself on the image and on its snapshots. */

@@ -40,7 +40,7 @@ export function copyOf(
   const call = {
     do: 'copy',
     sourceImage,
-    origin: { imageId: sourceImage, region: HOME.region },
+    origin: { imageId: sourceImage, ...HOME },
     name: 'web-1',
     description: '',
     tags: { ...IDENTITY, [TAG.sourceImage]: sourceImage, ...(tag !== undefined && { [TAG.attempt]: tag }) },

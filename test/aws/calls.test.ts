@@ -84,6 +84,25 @@ describe('a copy', () => {
     expect(images()).toHaveLength(1);
   });
 
+  it('from another account waits until the permission for it is effective', async () => {
+    await begin({ consistencySeconds: [4, 4] });
+    const { snapshotId = '' } = aws.simulator.world().images[0]?.volumes[0] ?? {};
+    const add = { ...NO_GRANTS, accounts: [OTHER_ACCOUNT] };
+    await performCall(action({ do: 'modifyLaunch', imageId: SOURCE, add, remove: NO_GRANTS }), home, STOP);
+    await performCall(action({ do: 'modifyVolume', snapshotId, add: [OTHER_ACCOUNT], remove: [] }), home, STOP);
+    const target = { account: OTHER_ACCOUNT, region: AWAY.region };
+    await performCall(copyOf(SOURCE, target), aws.open(target), STOP);
+    expect(images()).toMatchObject([{ account: OTHER_ACCOUNT, state: 'pending' }]);
+  });
+
+  it('from another account without a permission is not waited for without end', async () => {
+    const target = { account: OTHER_ACCOUNT, region: AWAY.region };
+    expect(await thrownBy(performCall(copyOf(SOURCE, target), aws.open(target), STOP))).toMatchObject({
+      code: 'InvalidAMIID.NotFound',
+    });
+    expect(images()).toEqual([]);
+  });
+
   it('that EC2 knows with other parameters was sent before: it is waited for', async () => {
     await performCall(copyOf(), away, STOP);
     const edited = copyOf();

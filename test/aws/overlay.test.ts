@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
 import { Overlay, SETTLES_WITHIN_MS } from '../../src/aws/overlay.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Snapshot, type Tags } from '../../src/policy/model.ts';
+import { TAG } from '../../src/policy/tags.ts';
 import { FIRST_ATTEMPT } from '../../src/policy/token.ts';
 
 const image = (id: string, tags: Tags = {}): Image => ({
@@ -44,8 +45,9 @@ describe('a copy that was just made', () => {
 
   it('is as the listing says once one shows it', () => {
     const { overlay, now } = start();
-    overlay.created({ ...image('ami-1'), state: 'pending' }, FIRST_ATTEMPT);
-    expect(overlay.images(mapOf(image('ami-1')), now()).get('ami-1')?.state).toBe('available');
+    const copy = image('ami-1', { [TAG.sourceImage]: 'ami-0' });
+    overlay.created({ ...copy, state: 'pending' }, FIRST_ATTEMPT);
+    expect(overlay.images(mapOf(copy), now()).get('ami-1')?.state).toBe('available');
     expect(overlay.unseen()).toHaveLength(0);
     expect(overlay.images(new Map(), now()).size).toBe(0);
   });
