@@ -47,16 +47,22 @@ export class Persistence {
 
 /**
  * Whether a request was turned away because the machine's clock is off. The SDK finds that by the Date of the answer, and
- * that client signs by the time of AWS from then on. It says so of every failure, so only a plain no counts here.
+ * that client signs by the time of AWS from then on. It says so of every failure, so the code must fit as well.
  */
 export function wasSignedWrong(thrown: unknown): boolean {
-  if (typeof thrown !== 'object' || thrown === null || !('$metadata' in thrown)) return false;
-  const { clockSkewCorrected, httpStatusCode = 0 } = thrown.$metadata as {
-    readonly clockSkewCorrected?: boolean;
-    readonly httpStatusCode?: number;
-  };
-  return clockSkewCorrected === true && httpStatusCode >= 400 && httpStatusCode < 500;
+  if (typeof thrown !== 'object' || thrown === null || !('$metadata' in thrown) || !('name' in thrown)) return false;
+  const { clockSkewCorrected } = thrown.$metadata as { readonly clockSkewCorrected?: boolean };
+  return clockSkewCorrected === true && SIGNED_WRONG.has(String(thrown.name));
 }
+
+/** How EC2 and STS say that the time of a signature is too far from theirs. */
+const SIGNED_WRONG: ReadonlySet<string> = new Set([
+  'AuthFailure',
+  'InvalidSignatureException',
+  'RequestExpired',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch',
+]);
 
 /** Runs once more what was turned away for a reason that is gone now: new keys, or a corrected clock. */
 export async function withSecondChance<T>(run: () => Promise<T>, isGone: (thrown: unknown) => boolean): Promise<T> {

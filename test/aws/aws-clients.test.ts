@@ -451,4 +451,10 @@ describe('the time of AWS', () => {
     });
     expect(sent('CreateTags')).toHaveLength(1);
   });
+
+  it('is no reason to repeat what was refused for another reason, however far off the clock is', async () => {
+    server.on('CreateTags', failure(400, 'InvalidAMIID.NotFound', 'No.', date()));
+    await errorOf(clients.ec2(TARGET, OWN).send(tagging()));
+    expect(sent('CreateTags')).toHaveLength(1);
+  });
 });

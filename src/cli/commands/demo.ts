@@ -35,11 +35,12 @@ function callsLine(counts: readonly CallCount[]): string {
     ([action, entries]) => [action, entries.reduce((sum, { count }) => sum + count, 0)] as const,
   );
   const throttled = counts.reduce((sum, entry) => sum + entry.throttled, 0);
+  const refused = counts.reduce((sum, entry) => sum + entry.failed, 0);
   const listed = byAction
     .toSorted(([, left], [, right]) => right - left)
     .map(([action, count]) => `${count} ${action}`);
   const sum = byAction.reduce((total, [, count]) => total + count, 0);
-  return `AWS calls: ${sum} (${listed.join(', ')}; ${throttled} throttled)`;
+  return `AWS calls: ${sum} (${listed.join(', ')}; ${throttled} throttled, ${refused} refused)`;
 }
 
 async function keep(stage: Stage, stop: AbortSignal): Promise<void> {

@@ -44,11 +44,20 @@ async function watch(act: Act, setting: Setting, operator: Operator, screen: Scr
       glance(status, setting.world()),
       `targets ready ${status?.targetsReady ?? '0/0'}, ${pending} copies pending`,
     );
-    for (const { reason, note } of await operator.news()) screen.say(`controller ${reason}: ${note}`);
+    await tellNews(operator, screen);
     const missing = await act.done(setting);
-    if (missing === true) return;
+    if (missing === true) {
+      // What was done last is told a moment later than it can be seen.
+      await sleep(systemClock, LOOK_EVERY_MS, stop);
+      await tellNews(operator, screen);
+      return;
+    }
     if (systemClock.monotonic() > end)
       throw new Error(`"${act.title}" did not come true within ${ACT_LIMIT_MS / 1000} s: ${missing}`);
     await sleep(systemClock, LOOK_EVERY_MS, stop);
   }
+}
+
+async function tellNews(operator: Operator, screen: Screen): Promise<void> {
+  for (const { reason, note } of await operator.news()) screen.say(`controller ${reason}: ${note}`);
 }
