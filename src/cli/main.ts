@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { Stopped } from './stop-signal.ts';
 import { VERSION } from './version.ts';
 
 /** Loaded one by one: `amifleet plan` should not wait for what only the demo needs. */
@@ -10,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   simulator: async () => (await import('./commands/simulator.ts')).simulatorCommand(),
   demo: async () => (await import('./commands/demo.ts')).demoCommand(),
   crds: async () => (await import('./commands/crds.ts')).crdsCommand(),
+  iam: async () => (await import('./commands/iam.ts')).iamCommand(),
 };
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -20,13 +22,17 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride();
   const wanted = commands[argv[2] ?? ''];
   const loaded = wanted ? [await wanted()] : await Promise.all(Object.values(commands).map((load) => load()));
-  for (const command of loaded) program.addCommand(command.exitOverride());
+  for (const command of loaded) program.addCommand(command.copyInheritedSettings(program));
   try {
     await program.parseAsync([...argv]);
     return Number(process.exitCode ?? 0);
   } catch (error) {
     // commander has printed its own message already.
     if (error instanceof CommanderError) return error.exitCode;
+    if (error instanceof Stopped) {
+      console.error(`amifleet: ${error.message}`);
+      return error.exitCode;
+    }
     console.error(`amifleet: ${error instanceof Error ? error.message : String(error)}`);
     if (process.env['AMIFLEET_DEBUG'] && error instanceof Error) console.error(error.stack);
     return 1;

@@ -1,13 +1,16 @@
 import type { Result } from '../controller/reconcile.ts';
 import { targetKey } from '../policy/model.ts';
+import type { Blocked } from '../policy/plan.ts';
 import { table } from './table.ts';
 
 /** A plan for people: what is done, where, to what and why; what is held back; what is waited for. */
 export function planText(name: string, result: Result): string {
   const { plan, set } = result.decision;
   const { status } = result.report;
+  const { length } = set.versions;
+  const due = plan.actions.length === 0 ? 'nothing to do' : `${plan.actions.length} to do`;
   const sections: string[] = [
-    `${name}: ${set.versions.length} versions, targets ready ${status.targetsReady ?? '0/0'}${plan.actions.length === 0 ? ', nothing to do' : `, ${plan.actions.length} to do`}`,
+    `${name}: ${length} ${length === 1 ? 'version' : 'versions'}, targets ready ${status.targetsReady ?? '0/0'}, ${due}`,
   ];
   if (plan.actions.length > 0) {
     sections.push(
@@ -40,7 +43,26 @@ export function planText(name: string, result: Result): string {
   return sections.join('\n\n');
 }
 
-/** The same for programs. Times are ISO 8601. */
+/** `held back: NoOrigin: web-1 (ami-1) in 111122223333/eu-west-1: there is nothing to copy from …` */
+export function heldBackText({ code, subject, target, message }: Blocked): string {
+  const key = target && targetKey(target);
+  return `held back: ${code}: ${subject}${key === undefined || key === subject ? '' : ` in ${key}`}: ${message}`;
+}
+
+/** How far a policy is, in one line: `targets ready 2/8, 6 copies pending (111122223333/eu-west-1 40%)`. */
+export function progressText({ report }: Result): string {
+  const { targetsReady = '0/0', pendingCopies = 0, targets = [] } = report.status;
+  const ready = `targets ready ${targetsReady}`;
+  if (pendingCopies === 0) return ready;
+  const parts = targets.flatMap((target) =>
+    target.progress === undefined ? [] : [`${targetKey(target)} ${target.progress}`],
+  );
+  const shown = parts.slice(0, 4).join(', ') + (parts.length > 4 ? `, and ${parts.length - 4} more` : '');
+  const count = `${pendingCopies} ${pendingCopies === 1 ? 'copy' : 'copies'} pending`;
+  return `${ready}, ${count}${shown === '' ? '' : ` (${shown})`}`;
+}
+
+/** The same as `planText`, for programs. Times are ISO 8601. */
 export function planJson(name: string, result: Result): object {
   const { plan } = result.decision;
   return {
@@ -84,3 +106,8 @@ export function planJson(name: string, result: Result): object {
 export const isStuck = (result: Result): boolean =>
   result.decision.plan.blocked.some(({ effect, part }) => effect === 'stalls' || part === 'access') ||
   result.failures.some(({ effect }) => effect === 'stalls');
+
+/** Whether something did not succeed that may succeed when it is tried again. */
+export const mayRetry = (result: Result): boolean =>
+  result.failures.some(({ effect }) => effect === 'retries') ||
+  result.decision.plan.blocked.some(({ effect }) => effect === 'retries');

@@ -60,6 +60,7 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
           resources: [origin.image.id],
           tags: { [tempGrantTag(account)]: mark },
         },
+        needs: claim,
       }),
     );
   }

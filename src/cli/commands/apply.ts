@@ -1,20 +1,21 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { sleep, systemClock } from '../../ambient/clock.ts';
-import type { Engine } from '../../controller/engine.ts';
-import { nextLook } from '../../controller/next-look.ts';
-import type { Result } from '../../controller/reconcile.ts';
-import { targetKey } from '../../policy/model.ts';
+import { systemClock } from '../../ambient/clock.ts';
+import type { Action } from '../../policy/plan.ts';
+import { applyUntilDone } from '../apply-until-done.ts';
 import { awsEngine } from '../aws-engine.ts';
-import { type FilePolicy, filePass, filePolicies, readPolicyFile, sweepFor } from '../file-mode.ts';
-import { isStuck, planText } from '../plan-text.ts';
+import { beginRun, type FilePolicy, type FileRun, filePass, readPolicyFile, sweep } from '../file-mode.ts';
+import { isStuck, mayRetry, planText } from '../plan-text.ts';
 import { stopSignal } from '../stop-signal.ts';
 
-/** How long to wait after a failure that may pass, seconds doubling. */
-const RETRY_MS = 5000;
-const LONGEST_RETRY_MS = 60_000;
-/** What is due later than this is for another run. */
-const PATIENCE_MS = 30 * 60_000;
+const HELP = `
+Without --yes everything is done but what cannot be undone: for deletions of images and snapshots you are asked at the end,
+and where there is nobody to ask they are left for another run.
+With --wait the command stays until every copy is ready, and gives up after about ten minutes in which nothing
+that failed could be mended. retention.maxDeletionsPerDay counts for each run.
+Exit codes: 0 done, or with no --wait: begun; 1 something could not be done or needs a person; 130 and 143 stopped by a
+signal: what was begun goes on in AWS, and the same command takes it up again.
+AWS by the usual environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, …`;
 
 /** `amifleet apply`: carries a plan out, without a cluster. */
 export function applyCommand(): Command {
@@ -23,102 +24,84 @@ export function applyCommand(): Command {
     .requiredOption('-f, --file <path>', 'AmiPolicy and AwsAccount documents; - for standard input')
     .option('--wait', 'until every copy is ready and nothing is left to do')
     .option('--yes', 'delete without asking')
-    .addHelpText('after', '\nExit codes: 0 done, 1 something could not be done or needs a person.')
+    .addHelpText('after', HELP)
     .action(async (options: { file: string; wait?: boolean; yes?: boolean }) => {
-      const policies = filePolicies(readPolicyFile(options.file));
+      const policies = readPolicyFile(options.file);
       const engine = awsEngine({ clock: systemClock, allowDelete: true });
-      const stop = stopSignal();
-      let stuck = false;
+      const run = beginRun(options.file, engine, policies, stopSignal());
       try {
-        for (const policy of policies) await sweepFor(engine, policy, stop);
-        if (!options.yes && !(await mayDestroy(engine, policies, stop))) {
-          console.log('Nothing was done.');
-          process.exitCode = 1;
-          return;
-        }
-        const deleted = new Set<string>();
-        const results = await Promise.all(
-          policies.map((policy) => applyOne(engine, policy, policies, deleted, options.wait === true, stop)),
-        );
-        stuck = results.some(isStuck);
+        await sweep(run);
+        process.exitCode = (await applyAll(run, options)) ? 0 : 1;
       } finally {
         engine.close();
       }
-      process.exitCode = stuck ? 1 : 0;
     });
 }
+
+/** @returns whether everything was done */
+async function applyAll(run: FileRun, options: { wait?: boolean; yes?: boolean }): Promise<boolean> {
+  const wait = options.wait === true;
+  if (options.yes) return await applyEach(run, wait, () => true);
+  // What was agreed to, by image: its snapshots come later, one after the other.
+  const agreed = new Set<string>();
+  let done = await applyEach(run, wait, undefined);
+  for (;;) {
+    const doomed = await doomedBy(run, agreed);
+    if (doomed.length === 0) return done;
+    if (!(await mayDestroy(doomed.length, run.stop))) return false;
+    for (const { destroys } of doomed) if (destroys) agreed.add(destroys.imageId);
+    done = await applyEach(run, wait, ({ destroys }) => destroys === undefined || agreed.has(destroys.imageId));
+  }
+}
+
+/** @param may which actions that cannot be undone may be carried out; undefined: none */
+async function applyEach(
+  run: FileRun,
+  wait: boolean,
+  may: ((action: Action) => boolean) | undefined,
+): Promise<boolean> {
+  // All of them come to an end, whatever becomes of the others.
+  const outcomes = await Promise.allSettled(run.policies.map((file) => applyUntilDone(run, file, { wait, may })));
+  let done = true;
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') throw outcome.reason;
+    if (isStuck(outcome.value) || mayRetry(outcome.value)) done = false;
+  }
+  return done;
+}
+
+/** What would be destroyed now, shown to the person; without what was agreed to. */
+async function doomedBy(run: FileRun, agreed: ReadonlySet<string>): Promise<Action[]> {
+  const doomed: Action[] = [];
+  for (const file of run.policies.filter(isApplied)) {
+    const result = await filePass(run, file, { may: 'nothing', listing: run.engine.clock.monotonic() - RECENT_MS });
+    const destructive = result.decision.plan.actions.filter(
+      ({ destroys }) => destroys !== undefined && !agreed.has(destroys.imageId),
+    );
+    if (destructive.length > 0) console.log(`\n${planText(file.label, result)}\n`);
+    doomed.push(...destructive);
+  }
+  return doomed;
+}
+
+const RECENT_MS = 1000;
+const isApplied = ({ policy }: FilePolicy): boolean => policy.spec.mode === 'Apply';
 
 /** Asks before destruction. Without somebody to ask, nothing is destroyed. */
-async function mayDestroy(engine: Engine, policies: readonly FilePolicy[], stop: AbortSignal): Promise<boolean> {
-  let doomed = 0;
-  for (const policy of policies) {
-    const result = await filePass(engine, policy, false, { deleted: new Set(), others: policies, stop });
-    const destructive = result.decision.plan.actions.filter(({ destroys }) => destroys);
-    if (destructive.length > 0) console.log(`${planText(`${policy.owner.namespace}/${policy.owner.name}`, result)}\n`);
-    doomed += destructive.length;
+async function mayDestroy(count: number, stop: AbortSignal): Promise<boolean> {
+  const what = `${count} ${count === 1 ? 'action deletes an image or a snapshot' : 'actions delete images or snapshots'}`;
+  if (!process.stdin.isTTY) {
+    console.error(`amifleet: ${what}, and there is nobody to ask: left undone. Give --yes to have it done`);
+    return false;
   }
-  if (doomed === 0) return true;
-  if (!process.stdin.isTTY)
-    throw new Error(
-      `${doomed} actions delete images or snapshots, and there is nobody to ask. Give --yes to have them done`,
-    );
   const prompt = createInterface({ input: process.stdin, output: process.stdout });
   try {
-    return /^y(es)?$/i.test(
-      await prompt.question(`${doomed} actions delete images or snapshots. Go on? [y/N] `, { signal: stop }),
-    );
+    const answer = await prompt.question(`${what}. Go on? [y/N] `, { signal: stop });
+    if (/^y(es)?$/i.test(answer)) return true;
+    console.log('Nothing was deleted.');
+    return false;
   } finally {
     prompt.close();
-  }
-}
-
-async function applyOne(
-  engine: Engine,
-  file: FilePolicy,
-  others: readonly FilePolicy[],
-  deleted: Set<string>,
-  wait: boolean,
-  stop: AbortSignal,
-): Promise<Result> {
-  const name = `${file.owner.namespace}/${file.owner.name}`;
-  let failures = 0;
-  let before = '';
-  for (;;) {
-    const result = await filePass(engine, file, true, {
-      deleted,
-      others,
-      acted: (done, failed) => {
-        for (const action of done)
-          console.log(`${name}  ${action.kind}  ${targetKey(action.target)}  ${action.subject}: ${action.reason}`);
-        for (const { action, code, message } of failed)
-          console.log(
-            `${name}  ${action.kind} not done  ${targetKey(action.target)}  ${action.subject}: ${code}: ${message}`,
-          );
-      },
-      stop,
-    });
-    const retries =
-      result.failures.some(({ effect }) => effect === 'retries') ||
-      result.decision.plan.blocked.some(({ effect }) => effect === 'retries');
-    failures = retries ? failures + 1 : 0;
-    const { targetsReady = '0/0', pendingCopies = 0 } = result.report.status;
-    const line = `${name}: targets ready ${targetsReady}, ${pendingCopies} copies pending`;
-    if (line !== before) console.log(line);
-    before = line;
-    const look = nextLook(result.decision.plan, result.input.targets.values(), file.owner, result.input.now);
-    const soon = look !== undefined && look < PATIENCE_MS;
-    if (!wait || (!soon && !retries)) {
-      for (const { code, subject, target, message } of result.decision.plan.blocked)
-        console.log(`${name}  held back: ${code}: ${subject}${target ? ` in ${targetKey(target)}` : ''}: ${message}`);
-      return result;
-    }
-    await sleep(
-      engine.clock,
-      Math.min(
-        look ?? Number.POSITIVE_INFINITY,
-        retries ? Math.min(RETRY_MS * 2 ** (failures - 1), LONGEST_RETRY_MS) : PATIENCE_MS,
-      ),
-      stop,
-    );
+    stop.throwIfAborted();
   }
 }
