@@ -1,5 +1,5 @@
 import type { Clock } from '../ambient/clock.ts';
-import { type Target, targetKey } from '../policy/model.ts';
+import { type Tags, type Target, targetKey } from '../policy/model.ts';
 import type { AwsClients, Ec2Api } from './aws-clients.ts';
 import type { AccountAccess } from './credentials.ts';
 import type { Scope } from './listing.ts';
@@ -37,5 +37,13 @@ export class Inventories {
     }
     if (scope === 'own') open.inventory.widen();
     return open;
+  }
+
+  /** Targets in which, by what was last listed there, something has tags that `isWanted` accepts. */
+  targetsWith(isWanted: (tags: Tags) => boolean): Target[] {
+    const targets = new Map<string, Target>();
+    for (const { ec2, inventory } of this.#open.values())
+      if (inventory.owners().some(isWanted)) targets.set(targetKey(ec2.target), ec2.target);
+    return [...targets.values()];
   }
 }

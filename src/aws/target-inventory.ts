@@ -1,5 +1,5 @@
 import type { Clock } from '../ambient/clock.ts';
-import type { Image, Inventory, Need, Snapshot } from '../policy/model.ts';
+import type { Image, Inventory, Need, Snapshot, Tags } from '../policy/model.ts';
 import { targetKey } from '../policy/model.ts';
 import { lostBySnapshots } from '../policy/removal.ts';
 import { TAG } from '../policy/tags.ts';
@@ -16,6 +16,8 @@ interface Listing {
   readonly snapshots: ReadonlyMap<string, Snapshot>;
   readonly scope: Scope;
   readonly begun: number;
+  /** The tags of one of its images or snapshots for each owner. */
+  readonly owners: readonly Tags[];
 }
 
 const NOTHING: Pick<Listing, 'images' | 'snapshots' | 'begun'> = { images: new Map(), snapshots: new Map(), begun: 0 };
@@ -91,7 +93,7 @@ export class TargetInventory {
     ]);
     await this.#lookForUnseen(images, options);
     await this.#noticeLost(images, snapshots, options);
-    return { images, snapshots, scope, begun };
+    return { images, snapshots, scope, begun, owners: oneOfEach([...images.values(), ...snapshots.values()]) };
   }
 
   /** A copy that listings do not show yet is asked for by its id: it is new, or the id is that of a dead copy. */
@@ -148,6 +150,15 @@ export class TargetInventory {
     }
   }
 
+  /**
+   * The tags of one image or snapshot for each owner that has something here, by the last listing and by what was made
+   * since. To see whose a target is, without going through all that is in it for every policy.
+   */
+  owners(): readonly Tags[] {
+    const made = this.overlay.unseen().map(({ image }) => image.tags);
+    return [...(this.#listing?.owners ?? []), ...made];
+  }
+
   /** Copies that are known to be lost, by `foreignKey`: the attempt that comes next. */
   get lost(): ReadonlyMap<string, Attempt> {
     return this.#lost;
@@ -189,3 +200,12 @@ function only<T>(items: ReadonlyMap<string, T>, id: string): ReadonlyMap<string,
   const item = items.get(id);
   return new Map(item === undefined ? [] : [[id, item]]);
 }
+
+function oneOfEach(items: readonly { readonly tags: Tags }[]): readonly Tags[] {
+  const owners = new Map<string, Tags>();
+  for (const { tags } of items) if (tags[TAG.sourceImage] !== undefined) owners.set(ownerKey(tags), tags);
+  return [...owners.values()];
+}
+
+const ownerKey = (tags: Tags): string =>
+  [TAG.policy, TAG.policyUid, TAG.cluster, TAG.sourceAccount, TAG.sourceRegion].map((key) => tags[key]).join(' ');

@@ -3,8 +3,7 @@ import type { AwsClients, CallOptions } from '../aws/aws-clients.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
 import type { Inventories } from '../aws/inventories.ts';
 import { type Owner, ownershipOf } from '../policy/identity.ts';
-import { type Target, type TargetKey, targetKey } from '../policy/model.ts';
-import { parseKey } from '../policy/removal.ts';
+import type { Target } from '../policy/model.ts';
 
 const DAY_MS = 86_400_000;
 /** After a failure an account is looked at again after this long. */
@@ -21,8 +20,6 @@ export class Sweep {
   /** By account: when it was last swept, and whether every region answered. */
   readonly #swept = new Map<string, { readonly at: number; readonly complete: boolean }>();
   readonly #running = new Map<string, Promise<void>>();
-  /** Tags of the images and snapshots of ours that were found, by target. */
-  readonly #found = new Map<TargetKey, readonly Readonly<Record<string, string>>[]>();
 
   constructor(clients: AwsClients, inventories: Inventories, clock: Clock) {
     this.#clients = clients;
@@ -74,21 +71,14 @@ export class Sweep {
     } catch {
       return false;
     }
-    const { images, snapshots } = inventory.view();
-    const tags = [...images.values(), ...snapshots.values()].map((each) => each.tags);
-    if (tags.length > 0) this.#found.set(targetKey(target), tags);
-    else this.#found.delete(targetKey(target));
     return true;
   }
 
-  /** Targets in which something of a policy was found. */
+  /** Targets in which something of a policy is, as far as they were ever looked at: in a sweep, or by any policy. */
   targetsWith(owner: Owner): Target[] {
-    const keys = [...this.#found].filter(([, all]) =>
-      all.some((tags) => {
-        const { kind } = ownershipOf(tags, owner);
-        return kind === 'ours' || kind === 'former';
-      }),
-    );
-    return keys.map(([key]) => parseKey(key));
+    return this.#inventories.targetsWith((tags) => {
+      const { kind } = ownershipOf(tags, owner);
+      return kind === 'ours' || kind === 'former';
+    });
   }
 }

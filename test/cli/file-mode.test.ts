@@ -128,7 +128,7 @@ describe('a file', () => {
     const policies = write(policy(), policy(SPEC, { name: 'rival', creationTimestamp: '2020-01-01T00:00:00Z' }));
     const results = await untilSettled(policies);
     const conflicts = results.map((result) => codes(result).includes('OwnershipConflict'));
-    expect(conflicts.toSorted()).toEqual([false, true]);
+    expect(new Set(conflicts)).toEqual(new Set([false, true]));
     expect(copies()).toHaveLength(2);
     const loser = results[conflicts.indexOf(true)];
     const { message } = loser?.decision.plan.blocked[0] ?? { message: '' };
