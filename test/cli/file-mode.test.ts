@@ -283,3 +283,16 @@ it('a run that is stopped ends with the reason, whatever it was doing', async ()
   await untilSettled(policies);
   expect(copies()).toHaveLength(2);
 });
+
+it('an AWS that throttles and breaks connections gets no copy twice', async () => {
+  const policies = write(policy());
+  aws.faults(
+    { action: 'CopyImage', kind: 'reset-after' },
+    { action: 'CopyImage', nth: 3, kind: 'throttle' },
+    { action: 'DescribeImages', nth: 5, kind: 'http-500' },
+    { action: 'DescribeSnapshots', nth: 4, kind: 'partial' },
+  );
+  const [result] = await untilSettled(policies);
+  expect(result?.report.status.targetsReady).toBe('2/2');
+  expect(copies()).toHaveLength(2);
+});
