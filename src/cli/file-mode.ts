@@ -56,7 +56,7 @@ export function readPolicyFile(path: string): FilePolicy[] {
  * says how to reach an account, and an account without one is reached with the own identity. Of the metadata only what
  * the person wrote counts: `kubectl get -o yaml` adds times and UIDs of a cluster.
  */
-export function filePolicies(documents: Documents): FilePolicy[] {
+function filePolicies(documents: Documents): FilePolicy[] {
   const given = new Map(documents.accounts.map((each) => [each.metadata.name, each]));
   return documents.policies.map((policy) => {
     const { name, namespace = '', annotations } = policy.metadata;

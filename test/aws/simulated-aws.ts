@@ -13,7 +13,7 @@ import { steppingClock } from './stepping-clock.ts';
 
 export const ACCOUNT = '111122223333';
 export const OTHER_ACCOUNT = '222233334444';
-export const START = Date.parse('2026-01-01T00:00:00Z');
+const START = Date.parse('2026-01-01T00:00:00Z');
 export const SOURCE = 'ami-00000000000000001';
 export const HOME: Target = { account: ACCOUNT, region: 'us-east-1' };
 export const AWAY: Target = { account: ACCOUNT, region: 'eu-west-1' };
