@@ -2,7 +2,7 @@ import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'nod
 import type { AddressInfo } from 'node:net';
 
 /** A request in the Query protocol of AWS. */
-export interface QueryRequest {
+interface QueryRequest {
   readonly action: string;
   readonly parameters: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
