@@ -3,6 +3,7 @@ import { type Tags, type Target, targetKey } from '../policy/model.ts';
 import type { AwsClients, Ec2Api } from './aws-clients.ts';
 import type { AccountAccess } from './credentials.ts';
 import type { Scope } from './listing.ts';
+import { SETTLES_WITHIN_MS } from './overlay.ts';
 import { TargetInventory } from './target-inventory.ts';
 
 /** A target that can be talked to. */
@@ -17,10 +18,17 @@ export class Inventories {
   readonly #clients: AwsClients;
   readonly #clock: Clock;
   readonly #open = new Map<string, OpenTarget>();
+  readonly #since: number;
 
   constructor(clients: AwsClients, clock: Clock) {
     this.#clients = clients;
     this.#clock = clock;
+    this.#since = clock.monotonic();
+  }
+
+  /** Milliseconds until what an earlier process may have written is visible for certain; 0 when it is. */
+  unsettledMs(): number {
+    return Math.max(0, this.#since + SETTLES_WITHIN_MS - this.#clock.monotonic());
   }
 
   open(target: Target, access: AccountAccess, scope: Scope): OpenTarget {

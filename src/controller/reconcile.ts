@@ -182,8 +182,10 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Freshnes
     targets.set(key, open && view.kind === 'observed' ? { ...view, inventory: open.inventory.view(fresh) } : view);
   }
   const { annotations, generation, creationTimestamp, deletionTimestamp } = policy.metadata;
+  const now = engine.clients.time.now();
   return {
-    now: engine.clients.time.now(),
+    now,
+    settlesAt: now + engine.inventories.unsettledMs(),
     spec: policy.spec,
     owner,
     createdAt: Date.parse(creationTimestamp ?? '') || 0,

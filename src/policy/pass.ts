@@ -39,6 +39,11 @@ export interface PlanInput {
   readonly livePolicies?: ReadonlySet<string>;
   /** Copies that are known to be lost, by `foreignKey` of their target and source: the attempt that comes next. */
   readonly lost: ReadonlyMap<string, Attempt>;
+  /**
+   * From when on, milliseconds since the epoch, whatever this controller may have written before its last start is
+   * visible for certain. Until then a tag that is not there may only be unseen. Default: it is visible.
+   */
+  readonly settlesAt?: number;
   /** Ids of the versions whose deletion was begun today. */
   readonly deletedToday: ReadonlySet<string>;
   readonly limits: Limits;
@@ -94,6 +99,11 @@ export function launchGrantsOf(
     });
   }
   return undefined;
+}
+
+/** Until when a tag of ours that is not there may have been written before the last start; undefined: it was not. */
+export function unsettledUntil({ settlesAt, now }: PlanInput): number | undefined {
+  return settlesAt !== undefined && now < settlesAt ? settlesAt : undefined;
 }
 
 /** `web-base-7 (ami-0abc)`. */

@@ -1,7 +1,7 @@
 import { claimFirst } from './claims.ts';
 import { claimIn } from './identity.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
-import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
+import { inventoryOf, label, launchGrantsOf, type Pass, unsettledUntil } from './pass.ts';
 import type { Standing } from './standing.ts';
 import { TAG, tempGrantAccounts } from './tags.ts';
 import { isSourceTarget, type Version } from './versions.ts';
@@ -98,7 +98,7 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
   if (!current) return;
   const wanted = wantedGrants(pass, target);
   const add = shared.extent === 'exact' ? without(wanted, current) : NO_GRANTS;
-  const temporary = tempGrantAccounts(image.tags);
+  const temporary = [...tempGrantAccounts(image.tags), ...mayBeTemporary(pass, current)];
   const remove =
     unlisted === 'Revoke' ? without(current, { ...wanted, accounts: [...wanted.accounts, ...temporary] }) : NO_GRANTS;
   if (isNothing(add) && isNothing(remove)) return;
@@ -126,6 +126,12 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
       needs,
     });
   }
+}
+
+/** Accounts that may have a temporary grant whose mark, written before the last start, is not visible yet. */
+function mayBeTemporary(pass: Pass, current: LaunchGrants): string[] {
+  if (unsettledUntil(pass) === undefined) return [];
+  return (pass.spec.accounts ?? []).map(({ id }) => id).filter((id) => current.accounts.includes(id));
 }
 
 /** The entries of `left` that `right` does not have. */

@@ -1,7 +1,7 @@
 import { claimFirst } from './claims.ts';
 import { claimIn } from './identity.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
-import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
+import { inventoryOf, label, launchGrantsOf, type Pass, unsettledUntil } from './pass.ts';
 import { pendingCopiesFrom } from './pending-copies.ts';
 import { MAX_TAG_VALUE, TAG, tempGrantAccounts, tempGrantTag } from './tags.ts';
 
@@ -44,6 +44,18 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
       target: origin.target,
       message: `account ${account} may read some of its many snapshots, and which of the others are opened for a copy does not fit into a tag. Give the account create-volume permission on all of them, or on none`,
       effect: 'stalls',
+    });
+    return { kind: 'notYet' };
+  }
+  const halfOpen = !needsLaunch || closed.length < snapshotsOf(origin.image).length;
+  const until = unsettledUntil(pass);
+  if (mark !== written && halfOpen && until !== undefined) {
+    draft.wait({
+      part: 'replication',
+      subject,
+      target: origin.target,
+      message: `account ${account} can read it in part, and whether this controller gave that before its last start is not certain yet`,
+      until,
     });
     return { kind: 'notYet' };
   }
@@ -106,7 +118,7 @@ export function openFor(pass: Pass, origin: Origin, account: string): Reach {
  */
 function markFor(image: Image, written: string | undefined, launch: boolean, closed: readonly string[]): string {
   const before = written === undefined || written === '' ? [] : written.split('+');
-  const all = image.volumes.flatMap(({ snapshotId }) => snapshotId ?? []);
+  const all = snapshotsOf(image);
   const opened = new Set([...before.filter((word) => word.startsWith('snap-')), ...closed]);
   const words = launch || before.includes('launch') ? ['launch'] : [];
   const everySnapshot = all.length > 0 && all.every((id) => opened.has(id));
@@ -114,6 +126,8 @@ function markFor(image: Image, written: string | undefined, launch: boolean, clo
   else words.push(...[...opened].sort());
   return words.join('+');
 }
+
+const snapshotsOf = (image: Image): string[] => image.volumes.flatMap(({ snapshotId }) => snapshotId ?? []);
 
 /** The snapshots of an origin that an account cannot read yet; undefined while that is not known. */
 function closedSnapshots(pass: Pass, origin: Origin, account: string): string[] | undefined {

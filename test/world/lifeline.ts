@@ -11,8 +11,9 @@ export interface Death {
 export class Lifeline {
   readonly #death: Death | undefined;
   readonly #changes: string[] = [];
+  #calls = 0;
   #cut = false;
-  #onCut: () => void = () => undefined;
+  #calling = false;
 
   constructor(death?: Death) {
     this.#death = death;
@@ -27,37 +28,48 @@ export class Lifeline {
     return this.#cut;
   }
 
+  /** How many calls were begun, reads among them. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** Whether something is being carried out for it at this very moment. */
+  get isCalling(): boolean {
+    return this.#calling;
+  }
+
   cut(): void {
-    if (this.#cut) return;
     this.#cut = true;
-    this.#onCut();
   }
 
-  onCut(run: () => void): void {
-    this.#onCut = run;
-  }
-
-  async call<T>(name: string, changes: boolean, make: () => T | Promise<T>): Promise<T> {
+  async call<T>(name: string, changes: boolean, make: () => T): Promise<T> {
     if (this.#cut) return await forEver();
-    if (!changes) return await this.#answer(make);
+    this.#calls++;
+    // An answer is never there in the same turn: what other work is ready goes first, as on a real network.
+    await nextTurn();
+    if (this.#cut) return await forEver();
+    if (!changes) return this.#make(make);
     this.#changes.push(name);
     const dies = this.#death?.at === this.#changes.length ? this.#death.when : undefined;
     if (dies === 'before') {
       this.cut();
       return await forEver();
     }
-    if (dies === 'after') {
-      await make();
-      this.cut();
-      return await forEver();
-    }
-    return await this.#answer(make);
+    const answer = this.#make(make);
+    if (dies !== 'after') return answer;
+    this.cut();
+    return await forEver();
   }
 
-  async #answer<T>(make: () => T | Promise<T>): Promise<T> {
-    const answer = await make();
-    return this.#cut ? await forEver() : answer;
+  #make<T>(make: () => T): T {
+    this.#calling = true;
+    try {
+      return make();
+    } finally {
+      this.#calling = false;
+    }
   }
 }
 
 const forEver = (): Promise<never> => new Promise(() => undefined);
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

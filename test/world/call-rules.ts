@@ -1,0 +1,168 @@
+import type { AmiPolicy } from '../../src/api/ami-policy.ts';
+import type { WorldView } from '../../src/simulator/ec2/world-view.ts';
+import type { JudgedCall } from './safety-oracle.ts';
+
+type Image = WorldView['images'][number];
+type Snapshot = WorldView['snapshots'][number];
+
+const tag = (name: string): string => `amifleet.io/${name}`;
+const DAY = 86_400_000;
+/** The time of AWS is known by the Date of its answers, which has whole seconds. */
+const CLOCK_TOLERANCE = 2000;
+
+const isLive = ({ state, inRecycleBin }: Image): boolean =>
+  !inRecycleBin && (state === 'available' || state === 'pending' || state === 'disabled');
+const isReady = ({ state, inRecycleBin }: Image): boolean => !inRecycleBin && state === 'available';
+
+/** What a change of AWS breaks, each as a sentence that begins with the rule. */
+export function judgeCall(judged: JudgedCall): string[] {
+  return [...ownership(judged), ...destruction(judged), ...grants(judged), ...snapshots(judged), ...duplicates(judged)];
+}
+
+interface Pair<T> {
+  readonly before: T;
+  readonly after: T | undefined;
+}
+
+function changed<T extends { readonly id: string }>(before: readonly T[], after: readonly T[]): Pair<T>[] {
+  const now = new Map(after.map((each) => [each.id, each]));
+  return before
+    .map((each) => ({ before: each, after: now.get(each.id) }))
+    .filter((pair) => JSON.stringify(pair.before) !== JSON.stringify(pair.after));
+}
+
+const ownerOf = (tags: Readonly<Record<string, string>>, { policies }: JudgedCall): AmiPolicy | undefined => {
+  const uid = tags[tag('policy-uid')];
+  if (uid !== undefined) return policies.find(({ metadata }) => metadata.uid === uid);
+  const [, , claimant] = (tags[tag('claimed-by')] ?? '').split(' ');
+  return policies.find(({ metadata }) => metadata.uid === claimant);
+};
+
+/** S1: only what carries the identity of a policy that exists, or a source that it has claimed; taking over excepted. */
+function* ownership(judged: JudgedCall): Generator<string> {
+  const resources: Pair<Image | Snapshot>[] = [
+    ...changed<Image | Snapshot>(judged.before.images, judged.after.images),
+    ...changed<Image | Snapshot>(judged.before.snapshots, judged.after.snapshots),
+  ];
+  for (const { before, after } of resources) {
+    // The snapshots of a source have no tags of their own: they are the source's, or the sources'.
+    const users = judged.before.images.filter(({ volumes }) =>
+      volumes.some(({ snapshotId }) => snapshotId === before.id),
+    );
+    const identities = before.tags[tag('policy-uid')] === undefined ? [before, ...users] : [before];
+    if (identities.some(({ tags }) => ownerOf(tags, judged))) continue;
+    const claims = judged.call.action === 'CreateTags' && after && ownerOf(after.tags, judged);
+    if (!claims) yield `S1: ${before.id} belongs to no policy that exists`;
+  }
+}
+
+/** S2, S4, S16, and what must never be deregistered at all. */
+function* destruction(judged: JudgedCall): Generator<string> {
+  for (const { before: image, after } of changed(judged.before.images, judged.after.images)) {
+    if (image.state === 'deregistered' || after?.state !== 'deregistered') continue;
+    if (image.tags[tag('source-image')] === undefined) {
+      yield `a source image was deregistered: ${image.id}`;
+      continue;
+    }
+    const policy = ownerOf(image.tags, judged);
+    if (!policy || image.state === 'failed') continue;
+    const deleting = policy.metadata.deletionTimestamp !== undefined;
+    if (deleting && policy.spec.deletionPolicy !== 'Delete') yield `S2: ${image.id} went although its policy retains`;
+    if (!deleting && policy.spec.suspend) yield `S2: ${image.id} went although its policy is suspended`;
+    if (image.tags[tag('hold')] !== undefined) yield `${image.id} went although it is held`;
+    if (image.state === 'pending' && !deleting) continue;
+    if (!deleting) yield* retirement(image, policy, judged);
+    const copying = judged.before.copies.some(
+      ({ id }) => judged.before.images.find((each) => each.id === id)?.sourceImageId === image.id,
+    );
+    if (copying) yield `S4: ${image.id} went while it was being copied`;
+  }
+}
+
+function* retirement(image: Image, { spec }: AmiPolicy, { before, now }: JudgedCall): Generator<string> {
+  const { retention } = spec;
+  if (retention?.deleteAfterDays === undefined) {
+    yield `S2: ${image.id} went although the policy deletes nothing`;
+    return;
+  }
+  const since = Date.parse(image.tags[tag('surplus-since')] ?? '');
+  if (!(now - since >= retention.deleteAfterDays * DAY - CLOCK_TOLERANCE))
+    yield `S16: ${image.id} went before its time`;
+  const family = image.tags[tag('family')];
+  const named =
+    spec.source.account === image.account
+      ? spec.regions.some(({ name }) => name === image.region)
+      : spec.accounts?.some(
+          ({ id, regions }) =>
+            id === image.account && (regions ?? spec.regions).some(({ name }) => name === image.region),
+        );
+  const ready = before.images.filter(
+    (each) =>
+      isReady(each) &&
+      each.account === image.account &&
+      each.region === image.region &&
+      each.tags[tag('family')] === family,
+  );
+  const versions = new Set(ready.map(({ tags }) => tags[tag('source-image')]));
+  const others = new Set(ready.filter(({ id }) => id !== image.id).map(({ tags }) => tags[tag('source-image')]));
+  if (named && others.size < retention.keepNewest && others.size < versions.size && isReady(image))
+    yield `S4: without ${image.id} only ${others.size} versions of ${family} are left in ${image.account}/${image.region}`;
+  const usable = before.images.filter(
+    (each) => isReady(each) && each.id !== image.id && each.tags[tag('family')] === family,
+  );
+  const source = before.images.some((each) => isReady(each) && each.tags[tag('source-image')] === undefined);
+  if (usable.length === 0 && !source) yield `S4: ${image.id} was the last usable image of ${family}`;
+}
+
+/** S5: nothing that is wanted is taken away, nothing that is not wanted is given, and never to everybody. */
+function* grants(judged: JudgedCall): Generator<string> {
+  for (const { before, after } of changed(judged.before.images, judged.after.images)) {
+    if (!after || after.state === 'deregistered') continue;
+    const policy = ownerOf(before.tags, judged);
+    const had = new Set([...before.permissions.accounts, ...before.permissions.organizationalUnits]);
+    const has = new Set([...after.permissions.accounts, ...after.permissions.organizationalUnits]);
+    if (after.permissions.public && !before.permissions.public) yield `S5: ${before.id} was made public`;
+    const wanted = new Set([
+      ...(policy?.spec.sharing?.accounts ?? []),
+      ...(policy?.spec.sharing?.organizationalUnits ?? []),
+    ]);
+    for (const grantee of has) {
+      const temporary = before.tags[tag(`temp-grant-${grantee}`)] !== undefined;
+      if (!had.has(grantee) && !wanted.has(grantee) && !temporary)
+        yield `S5: ${grantee} was given ${before.id}, which nobody wants`;
+    }
+    const managed = before.account === policy?.spec.source.account && policy.metadata.deletionTimestamp === undefined;
+    for (const grantee of had) {
+      if (has.has(grantee)) continue;
+      if (managed && wanted.has(grantee)) yield `S5: ${before.id} was taken from ${grantee}, which is listed`;
+      if (!policy?.spec.sharing && before.tags[tag(`temp-grant-${grantee}`)] === undefined)
+        yield `S5: ${before.id} was taken from ${grantee} although sharing is not managed`;
+    }
+  }
+}
+
+/** S6: a snapshot goes only after every image that uses it. */
+function* snapshots({ before, after }: JudgedCall): Generator<string> {
+  const left = new Set(after.snapshots.map(({ id }) => id));
+  for (const { id } of before.snapshots) {
+    if (left.has(id)) continue;
+    const user = after.images.find(
+      (image) =>
+        (image.state !== 'deregistered' || image.inRecycleBin) &&
+        image.volumes.some(({ snapshotId }) => snapshotId === id),
+    );
+    if (user) yield `S6: ${id} went although ${user.id} uses it`;
+  }
+}
+
+/** S7: at most one live copy for each policy, source image and target. */
+function* duplicates({ before, after }: JudgedCall): Generator<string> {
+  const keyOf = ({ tags, account, region }: Image): string =>
+    `${tags[tag('policy-uid')]} ${tags[tag('source-image')]} ${account}/${region}`;
+  const known = new Set(before.images.map(({ id }) => id));
+  for (const image of after.images) {
+    if (known.has(image.id) || image.tags[tag('source-image')] === undefined) continue;
+    const twin = before.images.find((each) => isLive(each) && keyOf(each) === keyOf(image));
+    if (twin) yield `S7: ${image.id} is a second copy beside ${twin.id}`;
+  }
+}

@@ -1,0 +1,3 @@
+import { describeDeaths } from './deaths.ts';
+
+await describeDeaths('after');
