@@ -25,11 +25,6 @@ export function between(random: Random, low: number, high: number): number {
   return low + Math.floor(random.next() * (high - low + 1));
 }
 
-/** `value` changed by up to `fraction` of itself, up or down. */
-export function jitter(random: Random, value: number, fraction: number): number {
-  return value * (1 + (random.next() * 2 - 1) * fraction);
-}
-
 /** A version-4 UUID made of `random`. */
 export function uuid(random: Random): string {
   const hex = (length: number): string =>

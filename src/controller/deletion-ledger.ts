@@ -3,7 +3,7 @@ import type { PolicyStatus } from '../api/policy-status.ts';
 type Deletions = NonNullable<PolicyStatus['deletions']>;
 
 /** The day of a time, UTC, as the daily limit counts days. */
-export const dayOf = (now: number): string => new Date(now).toISOString().slice(0, 10);
+const dayOf = (now: number): string => new Date(now).toISOString().slice(0, 10);
 
 /** The versions whose deletion was begun on the day of `now`. */
 export function deletedOn(now: number, deletions: Deletions | undefined): ReadonlySet<string> {

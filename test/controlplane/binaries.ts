@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { findBinaries, INSTALLED_FOLDER } from '../../src/cli/control-plane/find-binaries.ts';
 import { buildBinaries, builtFolder, isBuilt } from './build.ts';
 import { PROGRAMS, type Program } from './module-key.ts';
 
@@ -12,39 +12,18 @@ export type Availability =
   | { readonly kind: 'buildable' }
   | { readonly kind: 'unavailable'; readonly because: string };
 
-const INSTALLED = '/usr/local/kubebuilder/bin';
 const OLDEST_GO = [1, 26] as const;
 
-/**
- * Looks for the binaries, each in the order that envtest keeps: TEST_ASSET_<NAME>, KUBEBUILDER_ASSETS, the folder of
- * kubebuilder where it holds all of them, our own cache. A variable that is set wins, also where it points to nothing:
- * who set it wants to hear of that.
- */
-export function findBinaries(environment: NodeJS.ProcessEnv = process.env): Availability {
-  const fallback = [INSTALLED, builtFolder(environment)].find(
-    (folder) =>
-      PROGRAMS.every((program) => existsSync(join(folder, program))) && (folder === INSTALLED || isBuilt(folder)),
-  );
-  const paths: [Program, string | undefined][] = PROGRAMS.map((program) => [
-    program,
-    environment[`TEST_ASSET_${program.toUpperCase().replaceAll(/[^A-Z0-9]+/g, '_')}`] ??
-      folderFile(environment['KUBEBUILDER_ASSETS'] ?? fallback, program),
-  ]);
-  const wrong = paths.find(([, path]) => path !== undefined && !existsSync(path));
-  if (wrong) {
-    const because = `${wrong[0]} is not at ${wrong[1]}, where TEST_ASSET_* or KUBEBUILDER_ASSETS say it is`;
-    return { kind: 'unavailable', because };
-  }
-  if (paths.every(([, path]) => path !== undefined)) {
-    return { kind: 'found', binaries: Object.fromEntries(paths) as Binaries };
-  }
+/** Looks for the binaries as `findBinaries` of the demo does, with our own cache as the last place. */
+export function availability(environment: NodeJS.ProcessEnv = process.env): Availability {
+  const built = builtFolder(environment);
+  const found = findBinaries(PROGRAMS, [INSTALLED_FOLDER, ...(isBuilt(built) ? [built] : [])], environment);
+  if (found.kind === 'found') return found;
+  if (found.kind === 'misplaced') return { kind: 'unavailable', because: found.because };
   const go = goVersion(environment);
   if (go && (go[0] > OLDEST_GO[0] || (go[0] === OLDEST_GO[0] && go[1] >= OLDEST_GO[1]))) return { kind: 'buildable' };
-  const found = go ? `go ${go.join('.')} is too old to build them` : 'there is no go to build them';
-  return {
-    kind: 'unavailable',
-    because: `there are no binaries of kube-apiserver and etcd (KUBEBUILDER_ASSETS is not set) and ${found} (${OLDEST_GO.join('.')} is needed)`,
-  };
+  const tool = go ? `go ${go.join('.')} is too old to build them` : 'there is no go to build them';
+  return { kind: 'unavailable', because: `${found.because} and ${tool} (${OLDEST_GO.join('.')} is needed)` };
 }
 
 /**
@@ -52,15 +31,11 @@ export function findBinaries(environment: NodeJS.ProcessEnv = process.env): Avai
  * @throws Error that says what is missing
  */
 export async function obtainBinaries(environment: NodeJS.ProcessEnv = process.env): Promise<Binaries> {
-  const availability = findBinaries(environment);
-  if (availability.kind === 'found') return availability.binaries;
-  if (availability.kind === 'unavailable') throw new Error(`No control plane: ${availability.because}`);
+  const found = availability(environment);
+  if (found.kind === 'found') return found.binaries;
+  if (found.kind === 'unavailable') throw new Error(`No control plane: ${found.because}`);
   const folder = await buildBinaries({ environment });
   return Object.fromEntries(PROGRAMS.map((program) => [program, join(folder, program)])) as Binaries;
-}
-
-function folderFile(folder: string | undefined, program: Program): string | undefined {
-  return folder === undefined ? undefined : join(folder, program);
 }
 
 function goVersion(environment: NodeJS.ProcessEnv): readonly [number, number] | undefined {

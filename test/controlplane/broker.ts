@@ -1,6 +1,6 @@
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { findBinaries, obtainBinaries } from './binaries.ts';
+import { availability, obtainBinaries } from './binaries.ts';
 import { type ControlPlane, type ControlPlaneAccess, startControlPlane } from './control-plane.ts';
 import { kubectlWith } from './kubectl.ts';
 
@@ -25,7 +25,7 @@ interface Answer {
  * @throws Error when there can be none but REQUIRE_CONTROLPLANE=1 asks for one
  */
 export async function openBroker(): Promise<{ readonly offer: Offer; close(): Promise<void> }> {
-  const found = findBinaries();
+  const found = availability();
   if (found.kind === 'unavailable') {
     if (process.env['REQUIRE_CONTROLPLANE'] === '1') {
       throw new Error(`REQUIRE_CONTROLPLANE=1, but a control plane is unavailable, because ${found.because}`);

@@ -66,6 +66,7 @@ describeOnControlPlane('the controller, as deployed, on a real API server', () =
       const policies = readDocuments(readFileSync(file, 'utf8'), sample).policies.map(({ metadata }) => metadata.name);
       for (const name of policies) {
         await kubectl('wait', '--for=condition=Ready', '--timeout=30s', '-n', 'platform', `amipolicy/${name}`);
+        expect(await kubectl('get', 'amip', '-n', 'platform', name, '--no-headers')).toMatch(/True/);
         await kubectl('delete', 'amipolicy', '-n', 'platform', name, '--timeout=30s');
       }
     },

@@ -9,7 +9,7 @@ declare module 'vitest' {
 
 /** vitest's globalSetup: offers one control plane to all suites of the run; it starts when the first one asks for it. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { offer, close } = await openBroker();
-  project.provide('controlPlane', offer);
-  return close;
+  const broker = await openBroker();
+  project.provide('controlPlane', broker.offer);
+  return () => broker.close();
 }

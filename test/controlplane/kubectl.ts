@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-export interface KubectlResult {
+interface KubectlResult {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;

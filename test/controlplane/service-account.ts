@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
+import { writeKubeconfig } from '../../src/cli/control-plane/kubeconfig.ts';
 import type { ControlPlaneAccess } from './control-plane.ts';
-import { writeKubeconfig } from './kubeconfig.ts';
 
 /**
  * Makes the ServiceAccount where it is missing, asks for a token of it (TokenRequest, one hour) and writes a kubeconfig

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, describe, inject } from 'vitest';
-import { findBinaries } from './binaries.ts';
+import { availability } from './binaries.ts';
 import { askBroker } from './broker.ts';
 import { type ControlPlane, type ControlPlaneAccess, startControlPlane } from './control-plane.ts';
-import type {} from './global-setup.ts';
 
 /** Long enough for a first build of the binaries. */
 const START_TIMEOUT_MS = 900_000;
@@ -14,12 +13,9 @@ const START_TIMEOUT_MS = 900_000;
  */
 export function describeOnControlPlane(name: string, suite: (plane: () => ControlPlaneAccess) => void): void {
   const offer = inject('controlPlane');
-  const because = whyNot();
-  if (because !== undefined && process.env['REQUIRE_CONTROLPLANE'] !== '1') {
-    describe.skip(`${name} (unavailable, because ${because})`, () => suite(() => absent(because)));
-    return;
-  }
-  describe(name, () => {
+  const because = process.env['REQUIRE_CONTROLPLANE'] === '1' ? undefined : whyNot();
+  const note = because === undefined ? '' : ` (unavailable, because ${because})`;
+  describe.runIf(because === undefined)(`${name}${note}`, () => {
     let access: ControlPlaneAccess | undefined;
     let own: ControlPlane | undefined;
     beforeAll(async () => {
@@ -31,10 +27,10 @@ export function describeOnControlPlane(name: string, suite: (plane: () => Contro
 }
 
 /** Why there can be no control plane here, or undefined when there can be one. */
-export function whyNot(): string | undefined {
+function whyNot(): string | undefined {
   const offer = inject('controlPlane');
   if (offer) return offer.available ? undefined : offer.because;
-  const found = findBinaries();
+  const found = availability();
   return found.kind === 'unavailable' ? found.because : undefined;
 }
 

@@ -9,7 +9,7 @@ import {
   type Snapshot,
   type Tag,
 } from '@aws-sdk/client-ec2';
-import { Child } from '../controlplane/child.ts';
+import { Child } from '../../src/cli/control-plane/child.ts';
 
 export const REQUIREMENTS = fileURLToPath(new URL('requirements.txt', import.meta.url));
 

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import type { CallCount } from '../../simulator/ec2/call-log.ts';
-import { startEmbedded } from '../demo/api-server.ts';
 import { BUILDERS } from '../demo/fleet.ts';
 import { play } from '../demo/play.ts';
 import { screenOn } from '../demo/screen.ts';
@@ -12,14 +11,15 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('see a fleet copied, shared, retired and repaired, without AWS and without a cluster')
     .option('--keep', 'leave everything running in the end, for kubectl and the AWS CLI')
+    .option('--real', 'use a real kube-apiserver and etcd, where they are at hand')
     .addHelpText('after', '\nExit codes: 0 everything converged, 1 it did not; the reason is said.')
     .action(run);
 }
 
-async function run(options: { readonly keep?: boolean }): Promise<void> {
+async function run(options: { readonly keep?: boolean; readonly real?: boolean }): Promise<void> {
   const stop = stopSignal();
   const screen = screenOn(process.stdout);
-  const stage = await setStage(startEmbedded);
+  const stage = await setStage(options.real === true);
   try {
     await play(stage, screen, stop);
     console.log(`\n${callsLine(stage.aws.calls())}`);
@@ -51,7 +51,7 @@ Everything is left running; Ctrl-C ends it. In another terminal:
   kubectl get amipolicies -A
   kubectl describe amipolicy -n platform golden
 
-  export AWS_ENDPOINT_URL=${stage.awsUrl} AWS_ACCESS_KEY_ID=AKIASIM${BUILDERS} AWS_SECRET_ACCESS_KEY=simulated AWS_REGION=eu-west-1
+  export AWS_ENDPOINT_URL=${stage.awsUrl} AWS_ACCESS_KEY_ID=AKIASIM${BUILDERS} AWS_SECRET_ACCESS_KEY=simulated AWS_DEFAULT_REGION=eu-west-1
   aws ec2 describe-images --owners self --query 'Images[].[ImageId,Name,State]' --output text`);
   await new Promise<void>((resolve) => {
     if (stop.aborted) resolve();

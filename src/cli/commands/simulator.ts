@@ -66,7 +66,7 @@ export function simulatorCommand(): Command {
       const first = Object.keys(seed.accounts)[0] ?? '';
       console.log(`Simulated AWS at ${served.url}`);
       console.log(
-        `  AWS_ENDPOINT_URL=${served.url} AWS_ACCESS_KEY_ID=AKIASIM${first} AWS_SECRET_ACCESS_KEY=x AWS_REGION=us-east-1 aws ec2 describe-images --owners self`,
+        `  AWS_ENDPOINT_URL=${served.url} AWS_ACCESS_KEY_ID=AKIASIM${first} AWS_SECRET_ACCESS_KEY=x AWS_DEFAULT_REGION=us-east-1 aws ec2 describe-images --owners self`,
       );
       console.log('  control calls: /_sim/seed, /_sim/clock, /_sim/calls, /_sim/world, /_sim/faults. Ctrl-C ends it.');
       const stop = stopSignal();

@@ -36,7 +36,7 @@ roles:
 }
 
 /** What the operator of the demo applies. */
-export const DOCUMENTS = `apiVersion: amifleet.io/v1alpha1
+const DOCUMENTS = `apiVersion: amifleet.io/v1alpha1
 kind: AwsAccount
 metadata: {name: "${BUILDERS}"}
 spec:

@@ -1,4 +1,6 @@
+import { sleep, systemClock } from '../../ambient/clock.ts';
 import type { AmiPolicy } from '../../api/ami-policy.ts';
+import { customResourceDefinitions } from '../../api/crd.ts';
 import type { PolicyStatus } from '../../api/policy-status.ts';
 import { ACCOUNTS, POLICIES } from '../../controller/run-controller.ts';
 import { isNotFound } from '../../kube/errors.ts';
@@ -8,7 +10,16 @@ import { demoObjects, NAMESPACE, POLICY } from './fleet.ts';
 
 const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Namespace', namespaced: false };
 const EVENTS = { group: 'events.k8s.io', version: 'v1', plural: 'events', kind: 'Event', namespaced: true };
+const DEFINITIONS = {
+  group: 'apiextensions.k8s.io',
+  version: 'v1',
+  plural: 'customresourcedefinitions',
+  kind: 'CustomResourceDefinition',
+  namespaced: false,
+};
 const FIELD_MANAGER = 'demo';
+const SERVED_LOOKS = 100;
+const SERVED_EVERY_MS = 100;
 
 interface KubeEvent extends KubeObject {
   readonly eventTime?: string;
@@ -22,6 +33,7 @@ export class Operator {
   readonly #accounts: ResourceClient<KubeObject>;
   readonly #namespaces: ResourceClient<KubeObject>;
   readonly #events: ResourceClient<KubeEvent>;
+  readonly #definitions: ResourceClient<KubeObject>;
   readonly #told = new Set<string>();
 
   constructor(transport: Transport) {
@@ -29,6 +41,25 @@ export class Operator {
     this.#accounts = new ResourceClient(transport, ACCOUNTS);
     this.#namespaces = new ResourceClient(transport, NAMESPACES);
     this.#events = new ResourceClient(transport, EVENTS);
+    this.#definitions = new ResourceClient(transport, DEFINITIONS);
+  }
+
+  /** Installs the CRDs, and waits until they are served. The embedded API server has them from the start. */
+  async install(): Promise<void> {
+    for (const definition of customResourceDefinitions()) {
+      await this.#definitions.apply(definition, { fieldManager: FIELD_MANAGER });
+    }
+    for (const client of [this.#policies, this.#accounts]) {
+      for (let look = 1; ; look++) {
+        try {
+          await client.list({ limit: 1 });
+          break;
+        } catch (error) {
+          if (!isNotFound(error) || look === SERVED_LOOKS) throw error;
+          await sleep(systemClock, SERVED_EVERY_MS);
+        }
+      }
+    }
   }
 
   async applyPolicy(): Promise<void> {

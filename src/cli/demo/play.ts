@@ -1,7 +1,7 @@
 import { sleep, systemClock } from '../../ambient/clock.ts';
 import { ACTS, type Act, type Setting } from './acts.ts';
 import { glance } from './glance.ts';
-import { Operator } from './operator.ts';
+import type { Operator } from './operator.ts';
 import { People } from './people.ts';
 import type { Screen } from './screen.ts';
 import type { Stage } from './stage.ts';
@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 200;
  * @throws Error that says which act did not end, and what was still missing
  */
 export async function play(stage: Stage, screen: Screen, stop: AbortSignal): Promise<void> {
-  const operator = new Operator(stage.operator);
+  const { operator } = stage;
   const setting: Setting = {
     people: new People(stage.awsUrl),
     world: () => stage.aws.world(),

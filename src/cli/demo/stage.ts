@@ -16,8 +16,9 @@ import { DEFAULT_LIMITS } from '../../policy/pass.ts';
 import { serveSimulator } from '../../simulator/ec2/serve.ts';
 import { createSimulator, type Simulator } from '../../simulator/ec2/simulator.ts';
 import { VERSION } from '../version.ts';
-import type { ApiServer } from './api-server.ts';
+import { startEmbedded, startReal } from './api-server.ts';
 import { BUILDERS, demoSeed, SOURCE_REGION } from './fleet.ts';
+import { Operator } from './operator.ts';
 
 /** Everything that the demo plays on. Both servers are reached over HTTP, by the demo as by the controller. */
 export interface Stage {
@@ -25,8 +26,7 @@ export interface Stage {
   readonly awsUrl: string;
   readonly clock: AdjustableClock;
   readonly kubeconfigPath: string;
-  /** The demo's own way to the API server: that of an operator, not of the controller. */
-  readonly operator: Transport;
+  readonly operator: Operator;
   /** Resolves when the controller has ended, and rejects when it could not go on. */
   readonly controller: Promise<void>;
   close(): Promise<void>;
@@ -43,9 +43,9 @@ const earlier = (base: Clock, ms: number): Clock => ({ ...base, now: () => base.
 
 /**
  * Starts the simulated AWS, an API server and the real controller between them.
- * @param startApiServer the embedded one, or a real one
+ * @param isReal a real kube-apiserver and etcd instead of the embedded API server
  */
-export async function setStage(startApiServer: (clock: Clock) => Promise<ApiServer>): Promise<Stage> {
+export async function setStage(isReal: boolean): Promise<Stage> {
   const releases: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (let release = releases.pop(); release; release = releases.pop()) await release();
@@ -55,7 +55,7 @@ export async function setStage(startApiServer: (clock: Clock) => Promise<ApiServ
     const aws = createSimulator({ seed: demoSeed(), clock });
     const served = await serveSimulator(aws, clock, { port: 0 });
     releases.push(() => served.stop());
-    const apiServer = await startApiServer(clock);
+    const apiServer = isReal ? await startReal() : await startEmbedded(clock);
     releases.push(() => apiServer.stop());
     const folder = mkdtempSync(join(tmpdir(), 'amifleet-demo-'));
     releases.push(() => rmSync(folder, { recursive: true, force: true }));
@@ -77,6 +77,8 @@ export async function setStage(startApiServer: (clock: Clock) => Promise<ApiServ
     });
     releases.push(() => clients.close());
     const inventories = new Inventories(clients, clock);
+    const operator = new Operator(transport('kubectl-demo'));
+    if (isReal) await operator.install();
     const stop = new AbortController();
     const controllerTransport = transport(`amifleet/${VERSION}`);
     const controller = runController(
@@ -96,7 +98,7 @@ export async function setStage(startApiServer: (clock: Clock) => Promise<ApiServ
       stop.abort(new Error('the demo is over'));
       await controller.catch(() => undefined);
     });
-    return { aws, awsUrl: served.url, clock, kubeconfigPath, operator: transport('kubectl-demo'), controller, close };
+    return { aws, awsUrl: served.url, clock, kubeconfigPath, operator, controller, close };
   } catch (error) {
     await close();
     throw error;
