@@ -1,4 +1,5 @@
 import type { AwsAccount } from '../api/aws-account.ts';
+import { toAccount } from '../api/documents.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
 
 /** Whether policies of a namespace may use an account, and how it is reached. */
@@ -17,12 +18,20 @@ export function grantFor(
   accounts: ReadonlyMap<string, AwsAccount>,
   readOnly: boolean,
 ): Grant {
-  const object = accounts.get(account);
-  if (!object) {
+  const stored = accounts.get(account);
+  if (!stored) {
     return {
       kind: 'refused',
       code: 'NoAwsAccount',
       message: `account ${account}: there is no AwsAccount ${account}. A cluster administrator creates one that lists namespace ${namespace} in spec.namespaces`,
+    };
+  }
+  const object = readable(stored);
+  if (!object) {
+    return {
+      kind: 'refused',
+      code: 'InvalidAwsAccount',
+      message: `account ${account}: AwsAccount ${account} does not fit this version of amifleet. A cluster administrator applies it again after updating the CRDs`,
     };
   }
   const { namespaces = [], roleArn, externalId } = object.spec;
@@ -38,4 +47,13 @@ export function grantFor(
     access: { account, ...(roleArn !== undefined && { roleArn }), ...(externalId !== undefined && { externalId }) },
     readOnly: readOnly || object.spec.readOnly,
   };
+}
+
+/** Undefined for one that was stored under another version of the CRD and does not fit any more. */
+function readable(stored: AwsAccount): AwsAccount | undefined {
+  try {
+    return toAccount(stored);
+  } catch {
+    return undefined;
+  }
 }

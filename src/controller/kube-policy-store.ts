@@ -1,6 +1,5 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { toAccount } from '../api/documents.ts';
 import { AMI_POLICY, API_VERSION, FINALIZER } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
 import { isNotFound } from '../kube/errors.ts';
@@ -44,7 +43,7 @@ export class KubePolicyStore implements PolicyStore {
   }
 
   accounts(): ReadonlyMap<string, AwsAccount> {
-    return new Map([...this.#accountView.store.values()].map((account) => [account.metadata.name, toAccount(account)]));
+    return new Map([...this.#accountView.store.values()].map((account) => [account.metadata.name, account]));
   }
 
   async read(policy: AmiPolicy): Promise<AmiPolicy | undefined> {
