@@ -1,4 +1,5 @@
 import { sleep, systemClock } from '../../ambient/clock.ts';
+import type { PolicyStatus } from '../../api/policy-status.ts';
 import { ACTS, type Act, type Setting } from './acts.ts';
 import { glance } from './glance.ts';
 import type { Operator } from './operator.ts';
@@ -32,7 +33,17 @@ export async function play(stage: Stage, screen: Screen, stop: AbortSignal): Pro
     await act.begin(setting);
     await Promise.race([watch(act, setting, operator, screen, stop), ended]);
   }
-  screen.conclude(glance(await operator.status(), stage.aws.world()));
+  const status = await operator.status();
+  screen.conclude(glance(status, stage.aws.world()));
+  for (const line of heldBack(status)) screen.say(line);
+}
+
+/** What is due and kept all the same, one line for each reason. */
+function heldBack(status: PolicyStatus | undefined): string[] {
+  const byReason = Map.groupBy(status?.plan?.blocked ?? [], ({ reason }) => reason);
+  return [...byReason].map(
+    ([reason, entries]) => `\nnot deleted: ${entries.length} images (${reason}), for one: ${entries[0]?.message ?? ''}`,
+  );
 }
 
 async function watch(act: Act, setting: Setting, operator: Operator, screen: Screen, stop: AbortSignal): Promise<void> {
