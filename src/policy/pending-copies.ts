@@ -22,11 +22,12 @@ const known = new WeakMap<Pass, PendingCopies>();
 export function pendingCopiesFrom(pass: Pass, image: Image): readonly Pending[] {
   const { byOrigin, bySource, originless } = pendingCopies(pass);
   const source = image.tags[TAG.sourceImage];
-  return [
+  const found = [
     ...(byOrigin.get(image.id) ?? []),
     ...(bySource.get(image.id) ?? []),
     ...(source === undefined ? [] : (originless.get(source) ?? [])),
-  ].filter(({ id }) => id !== image.id);
+  ];
+  return found.filter(({ id }) => id !== image.id).sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
 function pendingCopies(pass: Pass): PendingCopies {

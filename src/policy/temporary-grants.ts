@@ -1,5 +1,5 @@
 import { claimFirst } from './claims.ts';
-import { claimIn } from './identity.ts';
+import { claimIn, ownershipOf } from './identity.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass, unsettledUntil } from './pass.ts';
 import { pendingCopiesFrom } from './pending-copies.ts';
@@ -175,7 +175,8 @@ export function* markedOrigins(pass: Pass): Generator<Origin> {
   const { owner } = pass;
   const claimed = [...(inventoryOf(pass, owner.source)?.images.values() ?? [])].filter((image) => {
     const written = image.tags[TAG.claimedBy];
-    if (written === undefined) return false;
+    // A claim on a copy was copied with the other tags of its source.
+    if (written === undefined || ownershipOf(image.tags, owner).kind !== 'none') return false;
     const { kind } = claimIn(written, owner);
     return kind === 'ours' || kind === 'former';
   });

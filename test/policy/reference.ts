@@ -35,10 +35,16 @@ export const isOurs = ({ tags, madeFrom }: Pick<Image, 'tags' | 'madeFrom'>): bo
   tags[TAG.sourceRegion] === SOURCE.region &&
   (madeFrom === undefined || tags[TAG.origin] === undefined || tags[TAG.origin] === madeFrom);
 
+/** Of this policy, or of the one of the same name that it succeeds. */
+const isOfPolicy = (image: Image): boolean =>
+  isOurs({ ...image, tags: { ...image.tags, ...(isFormer(image) && { [TAG.policyUid]: OWNER.uid }) } });
+
+const isFormer = ({ tags }: Image): boolean => tags[TAG.policy] === `${OWNER.namespace}/${OWNER.name}`;
+
 /** Every copy of the policy with its place. */
 export function copiesIn(world: World): { readonly key: string; readonly image: Image }[] {
   return [...world.places].flatMap(([key, { images, unavailable }]) =>
-    unavailable ? [] : [...images.values()].filter(isOurs).map((image) => ({ key, image })),
+    unavailable ? [] : [...images.values()].filter(isOfPolicy).map((image) => ({ key, image })),
   );
 }
 

@@ -16,7 +16,7 @@ import {
   targetKey,
 } from '../../src/policy/model.ts';
 import { DEFAULT_LIMITS, type PlanInput } from '../../src/policy/pass.ts';
-import { isoTime, TAG } from '../../src/policy/tags.ts';
+import { isoTime, mayTravel, TAG } from '../../src/policy/tags.ts';
 
 export const NOW = Date.UTC(2026, 5, 30, 12);
 export const daysAgo = (days: number): number => NOW - days * DAY_MS;
@@ -135,7 +135,7 @@ export class World {
     if (!source) throw new Error(`there is no source image ${number}`);
     const id = ami(options.id ?? this.number);
     const tags = {
-      ...source.tags,
+      ...Object.fromEntries(Object.entries(source.tags).filter(([key]) => mayTravel(key))),
       ...ownerTags(options.owner ?? OWNER),
       [TAG.sourceImage]: source.id,
       [TAG.sourceRegion]: SOURCE.region,
@@ -213,6 +213,17 @@ export class World {
 
   hide(target: Target, stalls = false): void {
     this.place(target).unavailable = { code: 'UnauthorizedOperation', message: 'AWS refused to list it', stalls };
+  }
+
+  /** Looks at the world as it would be without some images. */
+  without(images: ReadonlySet<string>, look: () => void): void {
+    const before = [...this.places.values()].map((place) => [place, new Map(place.images)] as const);
+    for (const id of images) for (const place of this.places.values()) place.images.delete(id);
+    try {
+      look();
+    } finally {
+      for (const [place, all] of before) for (const [id, image] of all) place.images.set(id, image);
+    }
   }
 
   views(): Map<TargetKey, TargetView> {

@@ -1,0 +1,150 @@
+import * as fc from 'fast-check';
+import type { Image } from '../../src/policy/model.ts';
+import type { PlanInput } from '../../src/policy/pass.ts';
+import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
+import { AWAY, AWAY_EU, AWAY_US, ami, daysAgo, EU, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
+
+/** Worlds and policies of a few images, in which whatever can happen happens often. */
+
+const PLACES = [SOURCE, EU, AWAY_EU, AWAY_US];
+const often = <T>(usual: T, ...rare: T[]): fc.Arbitrary<T> =>
+  fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...rare) });
+const days = fc.option(fc.integer({ min: 0, max: 20 }), { nil: undefined, freq: 4 });
+const grantees = fc.subarray([PARTNER, AWAY, '555566667777']);
+
+const source = fc.record({
+  state: often<Image['state']>('available', 'pending', 'failed', 'disabled'),
+  gone: often(false, true),
+  named: often(true, false),
+  createdDaysAgo: fc.integer({ min: 0, max: 8 }),
+  architecture: often('x86_64', 'arm64'),
+  app: often('a', 'b'),
+  claim: fc.constantFrom<'none' | 'ours' | 'theirs'>('none', 'none', 'ours', 'theirs'),
+  grants: grantees,
+  copies: fc.array(
+    fc.record({
+      at: fc.constantFrom(...PLACES),
+      state: often<Image['state']>('available', 'pending', 'failed', 'disabled', 'error'),
+      owner: fc.constantFrom<'ours' | 'former' | 'theirs' | 'lookalike'>(
+        'ours',
+        'ours',
+        'ours',
+        'former',
+        'theirs',
+        'lookalike',
+      ),
+      surplusDays: days,
+      withdrawn: often(false, true),
+      hold: often(false, true),
+      temporary: often(false, true),
+      grants: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([]) }, { weight: 1, arbitrary: grantees }),
+      references: often('none', 'used', 'unknown'),
+      launchedDaysAgo: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
+      marked: often(false, true),
+    }),
+    { maxLength: 5 },
+  ),
+});
+
+export interface Drawn {
+  readonly sources: readonly (typeof source extends fc.Arbitrary<infer T> ? T : never)[];
+  readonly hidden: readonly (typeof SOURCE)[];
+}
+
+export const drawn: fc.Arbitrary<Drawn> = fc.record({
+  sources: fc.array(source, { maxLength: 5 }),
+  hidden: fc.oneof(
+    { weight: 5, arbitrary: fc.constant<typeof PLACES>([]) },
+    { weight: 1, arbitrary: fc.subarray(PLACES) },
+  ),
+});
+
+export const policies: fc.Arbitrary<PlanInput['spec']> = fc
+  .record({
+    exclude: fc.subarray([ami(1), 'web-2']),
+    groupBy: fc.constantFrom<string[] | undefined>(undefined, ['app']),
+    newest: fc.constantFrom(undefined, 1, 2, 3),
+    regions: fc.constantFrom(['us-east-1', 'eu-west-1'], ['eu-west-1'], ['us-east-1']),
+    accounts: fc.constantFrom(undefined, [{ id: AWAY, share: false }], [{ id: AWAY, share: true }]),
+    sharing: fc.option(
+      fc.record({ accounts: grantees, unlistedGrants: fc.constantFrom('Revoke' as const, 'Keep' as const) }),
+      { nil: undefined },
+    ),
+    retention: fc.option(
+      fc.record({
+        keepNewest: fc.integer({ min: 1, max: 3 }),
+        keepDays: fc.constantFrom(undefined, 2, 5),
+        deleteAfterDays: fc.constantFrom(undefined, 0, 0, 3),
+        snapshots: fc.constantFrom('Delete' as const, 'Keep' as const),
+        maxDeletionsPerDay: fc.constantFrom(0, 1, 10),
+      }),
+      { nil: undefined, freq: 5 },
+    ),
+  })
+  .map(({ exclude, groupBy, newest, regions, accounts, sharing, retention }) =>
+    spec({
+      source: {
+        images: { names: ['web-*'], ...(exclude.length > 0 && { exclude }) },
+        ...(groupBy && { groupBy }),
+        ...(newest !== undefined && { newest }),
+      },
+      regions,
+      ...(accounts && { accounts: accounts.map((each) => ({ ...each, share: each.share && sharing !== undefined })) }),
+      ...(sharing && { sharing }),
+      ...(retention && { retention: present(retention) }),
+    }),
+  );
+
+function present<T extends object>(of: T): T {
+  return Object.fromEntries(Object.entries(of).filter(([, value]) => value !== undefined)) as T;
+}
+
+const OWNERS = {
+  ours: OWNER,
+  lookalike: OWNER,
+  former: { ...OWNER, uid: 'uid-0' },
+  theirs: { ...OWNER, name: 'other', uid: 'uid-2' },
+};
+
+/** Builds the world that was drawn. */
+export function build({ sources, hidden }: Drawn): World {
+  const world = new World(...PLACES);
+  sources.forEach(({ copies, named, createdDaysAgo, app, claim, grants, ...image }, index) => {
+    const number = index + 1;
+    world.source(number, {
+      ...image,
+      name: `${named ? 'web' : 'db'}-${number}`,
+      createdAt: daysAgo(createdDaysAgo),
+      tags: { app },
+      grants: { accounts: image.state === 'available' ? grants : [] },
+    });
+    if (!image.gone && claim !== 'none') world.claim(number, OWNERS[claim]);
+    if (!image.gone && claim === 'ours') world.retag(SOURCE, ami(number), { [tempGrantTag(AWAY)]: 'launch+snapshots' });
+    for (const copy of copies) addCopy(world, number, copy);
+  });
+  for (const target of hidden) world.hide(target);
+  return world;
+}
+
+function addCopy(world: World, number: number, copy: Drawn['sources'][number]['copies'][number]): void {
+  const id = world.copy(number, copy.at, {
+    state: copy.state,
+    owner: OWNERS[copy.owner],
+    grants: { accounts: copy.state === 'available' ? copy.grants.filter((id) => id !== copy.at.account) : [] },
+    tags: {
+      ...(copy.surplusDays !== undefined && { [TAG.surplusSince]: isoTime(daysAgo(copy.surplusDays)) }),
+      ...(copy.withdrawn && { [TAG.withdrawnSince]: isoTime(daysAgo(9)) }),
+      ...(copy.hold && { [TAG.hold]: 'do not touch' }),
+      ...(copy.temporary && { [tempGrantTag(AWAY)]: 'launch' }),
+    },
+    image: {
+      ...(copy.owner === 'lookalike' && { madeFrom: ami(0xfff) }),
+      ...(copy.launchedDaysAgo !== undefined && { lastLaunchedAt: daysAgo(copy.launchedDaysAgo) }),
+    },
+  });
+  const place = world.place(copy.at);
+  if (copy.references === 'used') place.references.set(id, { ok: true, value: ['ec2:Instance i-1'] });
+  if (copy.references === 'unknown') place.references.set(id, { ok: false, why: 'AWS refused' });
+  const snapshotId = world.image(copy.at, id)?.volumes[0]?.snapshotId;
+  if (copy.marked && snapshotId) world.retag(copy.at, snapshotId, { [TAG.deleting]: `${id} ${isoTime(daysAgo(1))}` });
+}
