@@ -1,7 +1,7 @@
 import { windDown } from './deletion.ts';
 import { markCopies } from './marks.ts';
 import { reportMassWithdrawals } from './mass-withdrawal.ts';
-import { targetKey } from './model.ts';
+import { type Image, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass, type PlanInput } from './pass.ts';
 import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
@@ -124,9 +124,16 @@ function reportSources(pass: Pass): void {
     code: 'NoSourceImages',
     subject: 'source.images',
     target: owner.source,
-    message: `no available image of account ${owner.source.account} in ${region} matches ${criteria(spec.source.images)}. Look with: aws ec2 describe-images --owners self --region ${region}`,
+    message: `no available image of account ${owner.source.account} in ${region} matches ${criteria(spec.source.images)}${passedOver(set.unready)}. Look with: aws ec2 describe-images --owners self --region ${region}`,
     effect: 'stalls',
   });
+}
+
+function passedOver(images: readonly Image[]): string {
+  if (images.length === 0) return '';
+  const named = images.slice(0, 3).map(({ name, id, state }) => `${label(name, id)} is ${state}`);
+  const more = images.length > 3 ? ` and ${images.length - 3} more` : '';
+  return `; passed over: ${named.join(', ')}${more}`;
 }
 
 function reportLookalikes({ set, draft }: Pass): void {
