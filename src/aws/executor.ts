@@ -35,14 +35,13 @@ const CONCURRENCY = 16;
 export async function execute(actions: readonly Action[], execution: Execution): Promise<Executed> {
   const queue = new PQueue({ concurrency: CONCURRENCY });
   const results = new Map<string, Promise<boolean>>();
-  // An id that is not in this list was done before, or is planned elsewhere.
-  const resultsOf = (ids: readonly string[]): Promise<boolean>[] => ids.flatMap((id) => results.get(id) ?? []);
   const done: Action[] = [];
   const failures: Failure[] = [];
 
   const run = async (action: Action): Promise<boolean> => {
-    const needs = await Promise.all(resultsOf(action.needs));
-    await Promise.all(resultsOf(action.follows));
+    // What is needed and not in the list was not done: somebody took it out, and should have taken this out, too.
+    const needs = await Promise.all(action.needs.map((id) => results.get(id) ?? false));
+    await Promise.all(action.follows.map((id) => results.get(id)));
     if (needs.includes(false)) return false;
     return await queue.add(async () => {
       if (execution.stop.aborted) return false;

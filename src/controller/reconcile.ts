@@ -77,7 +77,7 @@ export async function reconcile(engine: Engine, request: Request, hooks: Hooks):
       ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));
     }
     const tried = new Set(failures.map(({ action }) => action.id));
-    const actions = decision.plan.actions.filter(({ id }) => !tried.has(id));
+    const actions = stillPossible(decision.plan.actions, tried);
     const enough = !mayAct(request) || actions.length === 0 || round > MAX_ROUNDS || hooks.stop.aborted;
     if (enough) {
       const relevant = failures.filter(({ action }) => decision.plan.actions.some(({ id }) => id === action.id));
@@ -88,6 +88,16 @@ export async function reconcile(engine: Engine, request: Request, hooks: Hooks):
     failures.push(...(await act(actions, request, scene, hooks)));
     evidence = engine.clock.monotonic();
   }
+}
+
+/** The actions that are left when some have failed in this pass: without these, and without whatever needs them. */
+function stillPossible(actions: readonly Action[], failed: ReadonlySet<string>): readonly Action[] {
+  const out = new Set(failed);
+  // Needs are planned before what needs them, so one pass over the list finds every dependent.
+  return actions.filter(({ id, needs }) => {
+    if (needs.some((need) => out.has(need))) out.add(id);
+    return !out.has(id);
+  });
 }
 
 const mayAct = ({ policy }: Request): boolean =>
