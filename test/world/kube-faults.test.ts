@@ -99,6 +99,7 @@ describe('faults of the API server', () => {
     world.launch();
     world.kube.setFaults([{ kind: 'server-error', verb: 'list', times: 40 }]);
     await world.untilReady('web', HOUR);
+    expect(namesIn(world, PRODUCTION, 'eu-west-1')).toEqual(['web-3']);
   });
 });
 
@@ -121,6 +122,7 @@ describe('without a watch', () => {
       () => world.policy('second')?.status?.observedGeneration === 1,
       10 * MINUTE,
     );
+    expect(world.policy('second')?.status?.observedGeneration).toBe(1);
   });
 
   it('a watch that says nothing is noticed, and a change is seen all the same', async () => {
@@ -134,5 +136,6 @@ describe('without a watch', () => {
       () => namesIn(world, BUILDERS, 'us-west-2').length === 1,
       20 * MINUTE,
     );
+    expect(world.condition('web', 'Ready')).toBeDefined();
   });
 });
