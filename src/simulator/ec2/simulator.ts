@@ -53,6 +53,19 @@ export interface Simulator {
   onMutation(listener: (call: CallEvent, before: WorldView, after: WorldView) => void): void;
   /** Says that an image was launched just now, as RunInstances would after its usual delay. */
   launched(imageId: string, region: string): void;
+  /** Somebody in an account runs an instance of an image, or makes it the newest version of a launch template. */
+  use(use: Use): void;
+  /** Terminates every instance of an image, and forgets every launch template that names it. */
+  disuse(imageId: string): void;
+}
+
+/** What of an account names an image. */
+export interface Use {
+  readonly account: string;
+  readonly region: string;
+  readonly imageId: string;
+  /** The name of the launch template. Default: an instance. */
+  readonly template?: string;
 }
 
 interface State {
@@ -132,6 +145,13 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       const image = state.world.findImage(imageId, region);
       if (image) state.world.putImage({ ...image, lastLaunchedAt: state.world.now() });
     },
+    use: (use) => addUse(state.world, use),
+    disuse: (imageId) => {
+      for (const { instances, templates } of state.world.places()) {
+        instances.splice(0, Infinity, ...instances.filter((each) => each.imageId !== imageId));
+        templates.splice(0, Infinity, ...templates.filter(({ versions }) => !versions.includes(imageId)));
+      }
+    },
   };
 
   /** Carries a call out and counts it, refused or not; `kind` says what else is to go wrong. */
@@ -186,6 +206,18 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       world.lookBackMs = 0;
     }
   }
+}
+
+function addUse(world: SimWorld, { account, region, imageId, template }: Use): void {
+  const place = world.place(account, region);
+  const { instances, templates } = place;
+  if (template === undefined) {
+    instances.push({ id: world.id(place, 'i'), imageId, tags: {} });
+    return;
+  }
+  const index = templates.findIndex(({ name }) => name === template);
+  const known = templates[index] ?? { id: world.id(place, 'lt'), name: template, versions: [] };
+  templates.splice(index === -1 ? templates.length : index, 1, { ...known, versions: [...known.versions, imageId] });
 }
 
 /** A listing of everything, in one piece. */
