@@ -12,6 +12,7 @@ import {
 import { sleep } from '../ambient/clock.ts';
 import type { Image, LaunchGrants, Tags } from '../policy/model.ts';
 import type { Action, Call, Destruction } from '../policy/plan.ts';
+import { describe, isNothing } from '../policy/sharing.ts';
 import { TAG } from '../policy/tags.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
@@ -240,7 +241,7 @@ async function deregister(
   const fresh = (await describeImages(ec2, [{ Name: 'image-id', Values: [id] }], options)).get(id);
   if (!fresh) throw new CalledOff('NotVisible', `${id} is not shown any more; it is looked at again`);
   const planned = inventory.image(id);
-  const objection = changedSince(planned, fresh, destroys);
+  const objection = changedSince(planned, fresh, destroys) ?? (await sharedSince({ ec2, inventory }, fresh, options));
   if (objection !== undefined)
     throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
   try {
@@ -268,6 +269,22 @@ function changedSince(planned: Image | undefined, fresh: Image, destroys: Destru
   if (destroys && fresh.state !== destroys.state) return `became ${fresh.state}`;
   if ((fresh.lastLaunchedAt ?? 0) > (planned.lastLaunchedAt ?? 0)) return 'was launched';
   return undefined;
+}
+
+/**
+ * Nothing that is shared is ever found unused, and who may launch it was asked at the last resync perhaps. The answer is
+ * remembered, so that the next plan knows.
+ */
+async function sharedSince(
+  { ec2, inventory }: Pick<OpenTarget, 'ec2' | 'inventory'>,
+  { id, state }: Image,
+  options: CallOptions,
+): Promise<string | undefined> {
+  if (state !== 'available') return undefined;
+  await inventory.fetch({ kind: 'launchGrants', target: ec2.target, imageId: id }, options);
+  const answer = inventory.view().launchGrants.get(id);
+  if (!answer?.ok) return 'has launch permissions that could not be read';
+  return isNothing(answer.value) ? undefined : `was shared with ${describe(answer.value)}`;
 }
 
 async function deleteSnapshot(

@@ -40,8 +40,8 @@ export async function execute(actions: readonly Action[], execution: Execution):
 
   const run = async (action: Action): Promise<boolean> => {
     // What is needed and not in the list was not done: somebody took it out, and should have taken this out, too.
-    const needs = await Promise.all(action.needs.map((id) => results.get(id) ?? false));
-    await Promise.all(action.follows.map((id) => results.get(id)));
+    const needs = await Promise.all(action.needs.map((id) => results.get(id) ?? Promise.resolve(false)));
+    await Promise.all(action.follows.flatMap((id) => results.get(id) ?? []));
     if (needs.includes(false)) return false;
     return await queue.add(async () => {
       if (execution.stop.aborted) return false;

@@ -1,6 +1,6 @@
 import type { Clock } from '../ambient/clock.ts';
+import { hasIdentity } from '../policy/identity.ts';
 import type { Image, LaunchGrants, Snapshot, Tags } from '../policy/model.ts';
-import { TAG } from '../policy/tags.ts';
 import type { Attempt } from '../policy/token.ts';
 
 /** How long EC2 may show an old state after a write (ec2-facts 2.4). */
@@ -86,7 +86,7 @@ export class Overlay {
     for (const [id, { image, since }] of this.#created) {
       const shown = listed.get(id);
       if (!shown) images.set(id, this.#laidOver(image));
-      else if (shown.tags[TAG.sourceImage] !== undefined) this.#created.delete(id);
+      else if (hasIdentity(shown.tags)) this.#created.delete(id);
       else if (isOld(since, begun)) images.set(id, { ...shown, tags: image.tags, state: 'transient', untagged: true });
     }
     return images;

@@ -26,14 +26,14 @@ export type Ownership =
   | { readonly kind: 'other'; readonly policy: string; readonly cluster: string }
   | { readonly kind: 'none' };
 
+/** Whether an image or snapshot carries all that it takes to be a copy of any policy. */
+export const hasIdentity = (tags: Tags): boolean =>
+  [TAG.policyUid, TAG.cluster, TAG.policy, TAG.sourceImage].every((key) => tags[key] !== undefined);
+
 /** Reads the identity tags of an image or snapshot. */
 export function ownershipOf(tags: Tags, owner: Owner): Ownership {
-  const uid = tags[TAG.policyUid];
-  const cluster = tags[TAG.cluster];
-  const policy = tags[TAG.policy];
-  if (uid === undefined || cluster === undefined || policy === undefined || tags[TAG.sourceImage] === undefined) {
-    return { kind: 'none' };
-  }
+  if (!hasIdentity(tags)) return { kind: 'none' };
+  const { [TAG.policyUid]: uid = '', [TAG.cluster]: cluster = '', [TAG.policy]: policy = '' } = tags;
   const sameSource = tags[TAG.sourceAccount] === owner.source.account && tags[TAG.sourceRegion] === owner.source.region;
   if (sameSource && uid === owner.uid && cluster === owner.cluster) return { kind: 'ours' };
   const samePolicy = policy === `${owner.namespace}/${owner.name}`;

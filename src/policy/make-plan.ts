@@ -91,7 +91,7 @@ function reportAccess(pass: Pass): void {
 }
 
 function reportSources(pass: Pass): void {
-  const { draft, set, owner, spec } = pass;
+  const { draft, set, standings, owner, spec } = pass;
   if (!inventoryOf(pass, owner.source)) return;
   for (const image of set.unready) {
     const subject = label(image.name, image.id);
@@ -117,7 +117,8 @@ function reportSources(pass: Pass): void {
     }
   }
   const comes = set.unready.some(({ state }) => state === 'pending' || state === 'transient');
-  if (set.versions.length > 0 || comes) return;
+  // Copies of what was withdrawn are versions, too: a selector that finds nothing any more must not pass for well.
+  if (standings.wanted.size > 0 || comes) return;
   const { region } = owner.source;
   draft.block({
     part: 'source',

@@ -17,6 +17,12 @@ const image = (id: string, tags: Tags = {}): Image => ({
   volumes: [],
   protection: 'disabled',
 });
+const IDENTITY: Tags = {
+  [TAG.policy]: 'platform/web',
+  [TAG.policyUid]: 'uid',
+  [TAG.cluster]: 'cluster',
+  [TAG.sourceImage]: 'ami-0',
+};
 const snapshot = (id: string, tags: Tags = {}): Snapshot => ({
   id,
   state: 'completed',
@@ -45,7 +51,7 @@ describe('a copy that was just made', () => {
 
   it('is as the listing says once one shows it', () => {
     const { overlay, now } = start();
-    const copy = image('ami-1', { [TAG.sourceImage]: 'ami-0' });
+    const copy = image('ami-1', IDENTITY);
     overlay.created({ ...copy, state: 'pending' }, FIRST_ATTEMPT);
     expect(overlay.images(mapOf(copy), now()).get('ami-1')?.state).toBe('available');
     expect(overlay.unseen()).toHaveLength(0);
@@ -57,6 +63,17 @@ describe('a copy that was just made', () => {
     overlay.created({ ...image('ami-1', { a: 'b' }), state: 'pending' }, FIRST_ATTEMPT);
     expect(overlay.images(mapOf(image('ami-1')), now()).get('ami-1')?.tags).toEqual({ a: 'b' });
   });
+
+  it.each(Object.keys(IDENTITY))(
+    'that is shown without %s is said to be untagged once the tags should be there',
+    async (key) => {
+      const { overlay, clock, now } = start();
+      const { [key]: _, ...rest } = IDENTITY;
+      overlay.created(image('ami-1', IDENTITY), FIRST_ATTEMPT);
+      await clock.advance(2 * SETTLES_WITHIN_MS);
+      expect(overlay.images(mapOf(image('ami-1', rest)), now()).get('ami-1')).toMatchObject({ untagged: true });
+    },
+  );
 
   it('stays, however long no listing shows it, until it is said to be lost', async () => {
     const { overlay, clock, now } = start();
