@@ -59,12 +59,15 @@ const DESTROY_WITHIN_MS = 15_000;
  * One pass over one policy, as named steps: resolve access, resolve source, observe, plan, act, report. It acts in
  * rounds, because much follows from what was just done, and reports on what is left.
  */
-export async function reconcile(engine: Engine, request: Request, hooks: Hooks): Promise<Result> {
-  const { grants } = request.fresh;
-  let { listing, evidence } = request.fresh;
+export async function reconcile(engine: Engine, given: Request, hooks: Hooks): Promise<Result> {
+  const { grants } = given.fresh;
+  let { listing, evidence } = given.fresh;
+  let { deletedToday } = given;
   const failures: Failure[] = [];
   let begun = false;
   for (let round = 1; ; round++) {
+    // The daily limit is one for all rounds of a pass.
+    const request: Request = { ...given, deletedToday };
     let fresh: Freshness = { listing, grants, evidence };
     const access = resolveAccess(request);
     await lookForDropped(engine, request, access, hooks.stop);
@@ -85,7 +88,9 @@ export async function reconcile(engine: Engine, request: Request, hooks: Hooks):
     }
     if (!begun) await hooks.beforeActing();
     begun = true;
-    failures.push(...(await act(actions, request, scene, hooks)));
+    const acted = await act(actions, request, scene, hooks);
+    failures.push(...acted.failures);
+    ({ deletedToday } = acted);
     evidence = engine.clock.monotonic();
   }
 }
@@ -216,7 +221,7 @@ async function act(
   request: Request,
   scene: Scene,
   hooks: Hooks,
-): Promise<readonly Failure[]> {
+): Promise<{ readonly failures: readonly Failure[]; readonly deletedToday: Request['deletedToday'] }> {
   const versions = actions.flatMap(({ destroys }) => (destroys?.versionId === undefined ? [] : [destroys.versionId]));
   const begun = versions.filter((id) => !request.deletedToday.has(id));
   if (begun.length > 0) await hooks.beforeDeleting([...new Set(begun)]);
@@ -230,5 +235,5 @@ async function act(
     stop: hooks.stop,
   });
   hooks.acted?.(done, failures);
-  return failures;
+  return { failures, deletedToday: new Set([...request.deletedToday, ...begun]) };
 }

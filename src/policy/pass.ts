@@ -68,6 +68,12 @@ export interface Pass extends PlanInput {
   readonly draft: PlanDraft;
 }
 
+/** Whether nothing may be written in a target. */
+export function isReadOnly(input: PlanInput, target: Target): boolean {
+  const view = input.targets.get(targetKey(target));
+  return view?.kind === 'observed' && view.readOnly;
+}
+
 /** The inventory of a target; undefined when it was not observed. */
 export function inventoryOf(input: PlanInput, target: Target): Inventory | undefined {
   const view = input.targets.get(targetKey(target));

@@ -64,8 +64,9 @@ export class OpenOrigins {
   readonly #open = new Set<string>();
   readonly #waiting = new Map<string, string>();
 
-  add(origin: Origin, account: string, where: string): void {
-    this.#open.add(`${origin.image.id} ${account}`);
+  /** @param lends whether the copy may be started; where it must not, the origin stays and no grant is kept for it */
+  add(origin: Origin, account: string, where: string, lends: boolean): void {
+    if (lends) this.#open.add(`${origin.image.id} ${account}`);
     if (!this.#waiting.has(origin.image.id)) this.#waiting.set(origin.image.id, where);
   }
 

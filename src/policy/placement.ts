@@ -1,11 +1,11 @@
 import { identityTags, userTags } from './copy-tags.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
-import { inventoryOf, label, type Pass } from './pass.ts';
+import { inventoryOf, isReadOnly, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { precedingRival } from './rivals.ts';
 import { sizeOf } from './standing.ts';
 import { isoTime, MAX_TAGS } from './tags.ts';
-import { type Origin, openFor } from './temporary-grants.ts';
+import { type Origin, openFor, type Reach } from './temporary-grants.ts';
 import { type Attempt, clientToken, FIRST_ATTEMPT, nextAttempt } from './token.ts';
 import { type Copy, foreignKey, isSourceTarget, type Version } from './versions.ts';
 
@@ -67,7 +67,7 @@ function placeOne(
   if (!origin) return reportNoOrigin(pass, version, target, subject);
   const attempt = attemptFor(pass, version, target, copies, subject);
   if (!attempt) {
-    open.add(origin, target.account, key);
+    open.add(origin, target.account, key, !isReadOnly(pass, target));
     return undefined;
   }
   const tags = { ...userTags(pass.spec, version), ...identityTags(owner, version, attempt, origin.image.id) };
@@ -83,7 +83,9 @@ function placeOne(
     });
     return undefined;
   }
-  open.add(origin, target.account, key);
+  // A grant for a copy that must not be started would stay open for as long as that is so.
+  const lends = !isReadOnly(pass, target);
+  open.add(origin, target.account, key, lends);
   if (slots.free <= 0) {
     draft.wait({
       part: 'replication',
@@ -93,7 +95,7 @@ function placeOne(
     });
     return undefined;
   }
-  const reach = openFor(pass, origin, target.account);
+  const reach: Reach = lends ? openFor(pass, origin, target.account) : { kind: 'within', after: [] };
   if (reach.kind === 'notYet') {
     draft.wait({
       part: 'replication',

@@ -1,5 +1,5 @@
 import { type TargetKey, targetKey } from './model.ts';
-import type { Pass } from './pass.ts';
+import { isReadOnly, type Pass } from './pass.ts';
 import type { Action, ActionKind, Blocked, Part } from './plan.ts';
 import { parseKey } from './removal.ts';
 
@@ -8,14 +8,10 @@ import { parseKey } from './removal.ts';
  * deletion where the controller was started without the right to delete, and whatever depends on those.
  */
 export function withheld(pass: Pass): { readonly actions: readonly Action[]; readonly blocked: readonly Blocked[] } {
-  const { draft, limits, targets } = pass;
-  const readOnly = (action: Action): boolean => {
-    const view = targets.get(targetKey(action.target));
-    return view?.kind === 'observed' && view.readOnly;
-  };
+  const { draft, limits } = pass;
   const forbidden = new Map<string, 'AccountReadOnly' | 'DeletionDisabled'>();
   for (const action of draft.actions) {
-    if (readOnly(action)) forbidden.set(action.id, 'AccountReadOnly');
+    if (isReadOnly(pass, action.target)) forbidden.set(action.id, 'AccountReadOnly');
     else if (!limits.allowDelete && belongsToDeletion(action)) forbidden.set(action.id, 'DeletionDisabled');
   }
   if (forbidden.size === 0) return { actions: draft.actions, blocked: [] };
