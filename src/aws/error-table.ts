@@ -187,9 +187,9 @@ function answerFailure(thrown: Thrown, action: string, secrets: readonly string[
       class: 'access',
       code: 'NoCredentials',
       certain: true,
-      why: 'the controller has no AWS credentials of its own',
+      why: 'amifleet finds no AWS credentials of its own',
       remedy:
-        'Give its service account an IAM role (EKS Pod Identity or IRSA), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
+        'In a cluster give its service account an IAM role (EKS Pod Identity or IRSA); elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY',
     };
   }
   // Emulators answer an operation that they lack with 501, with an HTML page, or with a code that EC2 has for other things.

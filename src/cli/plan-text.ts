@@ -31,7 +31,9 @@ export function planText(name: string, result: Result): string {
     ]),
     ...result.failures.map(({ code, action, message }) => [code, targetKey(action.target), action.subject, message]),
   ];
-  if (held.length > 0) sections.push(table(['held back', 'target', 'image', 'why'], held));
+  // What stands in the way of several conditions is one thing for a reader.
+  const once = [...new Map(held.map((row) => [row.join('\n'), row])).values()];
+  if (once.length > 0) sections.push(table(['held back', 'target', 'image', 'why'], once));
   if (plan.waits.length > 0) {
     sections.push(
       table(

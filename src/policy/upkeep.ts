@@ -48,7 +48,7 @@ function keepTagsOf(pass: Pass, version: Version, copy: Copy): void {
     kind: 'Tag',
     target,
     subject,
-    reason: `${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ` and ${keys.length - 5} more` : ''} ${keys.length === 1 ? 'is' : 'are'} missing or differ from what the policy says`,
+    reason: `${keys.slice(0, 5).join(', ')}${keys.length > 5 ? ` and ${keys.length - 5} more` : ''} ${keys.length === 1 ? 'is missing or differs' : 'are missing or differ'} from what the policy says`,
     call: {
       do: 'tag',
       resources: drifted.map(({ id }) => id),

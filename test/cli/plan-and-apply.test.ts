@@ -117,6 +117,16 @@ describe('amifleet plan', () => {
     expect(await mutations()).toBe(0);
   });
 
+  it('says once what stands in the way of copies and of sharing alike', async () => {
+    const claimed = { app: 'web', 'amifleet.io/claimed-by': 'platform/other file uid' };
+    const images = [{ name: 'web-9', ageDays: 1, tags: claimed }];
+    await control('POST', 'seed', { ...SEED, accounts: { [ACCOUNT]: { 'us-east-1': { images } }, [OTHER]: {} } });
+    const sharing = { accounts: ['444455556666'] };
+    const { code, stdout } = await plan(policy({ ...SPEC, sharing, accounts: [{ id: OTHER }] }), account());
+    expect(code).toBe(1);
+    expect(stdout.match(/^SourceClaimed .* web-9 \(ami-\w+\) .*platform\/other/gm)).toHaveLength(1);
+  });
+
   it('as JSON writes JSON only, for every policy of the file', async () => {
     const file = write([
       policy(),
