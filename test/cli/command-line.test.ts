@@ -43,6 +43,12 @@ describe('amifleet', () => {
     expect(stdout).toContain('AWS_ENDPOINT_URL');
   });
 
+  it('controller --help gives its defaults as they would be written', async () => {
+    const { stdout } = await run('controller', '--help');
+    expect(stdout).toContain('(default: 5m)');
+    expect(stdout).toMatch(/whatever policies\s+say \(default: true\)/);
+  });
+
   const wrong: [string[], RegExp][] = [
     [['deploy'], /unknown command 'deploy'/],
     [['plan', '-f', 'x.yaml', '--wait'], /unknown option '--wait'/],
@@ -51,6 +57,8 @@ describe('amifleet', () => {
     [['plan', '-f', 'x.yaml', '-o', 'xml'], /argument 'xml' is invalid.*table, json/],
     [['plan', '-f', 'x.yaml', 'more'], /too many arguments/],
     [['controller', '--resync', 'soon'], /Give a duration such as 90s, 5m or 1h30m/],
+    [['controller', '--allow-delete', 'no'], /Say true or false/],
+    [['controller', '--allow-delete=False'], /Say true or false/],
     [['--nothing'], /unknown option '--nothing'/],
   ];
   it.each(wrong)('%j is refused with the reason and where to read on, and exits 1', async (args, message) => {

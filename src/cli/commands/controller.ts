@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { systemClock } from '../../ambient/clock.ts';
 import { systemRandom } from '../../ambient/random.ts';
@@ -25,6 +25,12 @@ interface Options {
 /** What a pass that is under way may still take after a SIGTERM; Kubernetes is told to wait a little longer. */
 const GRACE_MS = 9000;
 
+/** Nothing else: who writes `no` or `False` means no, and must not find out by what was deleted. */
+function trueOrFalse(text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Say true or false.');
+  return text === 'true';
+}
+
 /** `amifleet controller`: reconciles every AmiPolicy of a cluster until it is stopped. */
 export function controllerCommand(): Command {
   return new Command('controller')
@@ -32,16 +38,14 @@ export function controllerCommand(): Command {
     .option('--kubeconfig <path>', 'default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod')
     .option('--read-only', 'observe and plan everywhere, change nothing in AWS')
     .addOption(
-      new Option('--allow-delete <yes>', 'false: no image and no snapshot is deleted, whatever policies say')
-        .choices(['true', 'false'])
-        .default('true')
-        .argParser((value) => value !== 'false'),
+      new Option('--allow-delete <true|false>', 'false: no image and no snapshot is deleted, whatever policies say')
+        .default(true)
+        .argParser(trueOrFalse),
     )
-    .option(
-      '--resync <duration>',
-      'how often everything is looked at again, for example 90s, 5m or 1h',
-      duration,
-      duration('5m'),
+    .addOption(
+      new Option('--resync <duration>', 'how often everything is looked at again, for example 90s, 5m or 1h')
+        .default(duration('5m'), '5m')
+        .argParser(duration),
     )
     .option('--metrics-address <host:port>', 'serve /metrics, /livez and /readyz there')
     .option(

@@ -30,7 +30,7 @@ export async function startReal(): Promise<ApiServer> {
   const found = findBinaries(SERVERS, [INSTALLED_FOLDER, ...builtFolders()], process.env);
   if (found.kind !== 'found') {
     throw new Error(
-      `--real needs kube-apiserver and etcd: ${found.because}. Set KUBEBUILDER_ASSETS to their folder, or build them in a checkout with: node test/controlplane/build.ts`,
+      `--real needs kube-apiserver and etcd: ${found.because}. Set KUBEBUILDER_ASSETS to their folder, or build them in a checkout with: npx node test/controlplane/build.ts`,
     );
   }
   const servers = await startServers(found.binaries);
