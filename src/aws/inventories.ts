@@ -31,6 +31,14 @@ export class Inventories {
     return Math.max(0, this.#since + SETTLES_WITHIN_MS - this.#clock.monotonic());
   }
 
+  /**
+   * What was read before this, monotonic milliseconds, may not show what an earlier process has written, and by now there
+   * is better: -Infinity until there is.
+   */
+  settledFrom(): number {
+    return this.unsettledMs() > 0 ? Number.NEGATIVE_INFINITY : this.#since + SETTLES_WITHIN_MS;
+  }
+
   open(target: Target, access: AccountAccess, scope: Scope): OpenTarget {
     const key = [targetKey(target), access.roleArn ?? '', access.externalId ?? ''].join(' ');
     let open = this.#open.get(key);

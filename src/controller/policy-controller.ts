@@ -173,8 +173,11 @@ export class PolicyController {
   #next(result: Result, owner: Owner): Next {
     const { input, decision, failures } = result;
     if (failures.some(({ effect }) => effect === 'retries')) return { kind: 'retry' };
-    const unreachable = decision.plan.blocked.some(({ part, effect }) => part === 'access' && effect === 'retries');
-    if (unreachable) return { kind: 'retry' };
+    // What AWS did not answer is asked again more and more slowly; everything else that is blocked has its own time.
+    const unanswered = decision.plan.blocked.some(
+      ({ part, code, effect }) => effect === 'retries' && (part === 'access' || code === 'PermissionsUnknown'),
+    );
+    if (unanswered) return { kind: 'retry' };
     const ms = nextLook(decision.plan, input.targets.values(), owner, input.now);
     return ms === undefined ? { kind: 'idle' } : { kind: 'after', ms };
   }

@@ -60,22 +60,24 @@ const DESTROY_WITHIN_MS = 15_000;
  * rounds, because much follows from what was just done, and reports on what is left.
  */
 export async function reconcile(engine: Engine, given: Request, hooks: Hooks): Promise<Result> {
-  const { grants } = given.fresh;
-  let { listing, evidence } = given.fresh;
+  const settled = engine.inventories.settledFrom();
+  const grants = Math.max(given.fresh.grants, settled);
+  let listing = Math.max(given.fresh.listing, settled);
+  let { evidence } = given.fresh;
   let { deletedToday } = given;
   const failures: Failure[] = [];
   let begun = false;
   for (let round = 1; ; round++) {
     // The daily limit is one for all rounds of a pass.
     const request: Request = { ...given, deletedToday };
-    let fresh: Freshness = { listing, grants, evidence };
+    let fresh: Freshness = { ...given.fresh, listing, grants, evidence };
     const access = resolveAccess(request);
     await lookForDropped(engine, request, access, hooks.stop);
     let scene = await observeAll(engine, request, access, fresh, hooks.stop);
     let { input, decision } = await plan(engine, request, scene, fresh, hooks.stop);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
       listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
-      fresh = { listing, grants, evidence };
+      fresh = { ...given.fresh, listing, grants, evidence };
       scene = await observeAll(engine, request, access, fresh, hooks.stop);
       ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));
     }

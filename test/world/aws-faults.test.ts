@@ -18,6 +18,9 @@ interface Place {
 const covers = (place: Place, account: string, region: string): boolean =>
   (place.account ?? account) === account && (place.region ?? region) === region;
 
+/** However long AWS fails, it is not asked without end. */
+const callsOf = (world: World): number => world.aws.calls().reduce((sum, { count }) => sum + count, 0);
+
 /** What must not be done in a target while `action` fails in `place` (S3). */
 function isForbidden(action: string, place: Place, call: { action: string; account: string; region: string }): boolean {
   const here = covers(place, call.account, call.region);
@@ -46,6 +49,7 @@ async function run(fault?: { readonly action: string; readonly kind: Fault['kind
   world.launch({ resyncMs: HOUR });
   await world.untilReady('web');
   await world.rest(10 * MINUTE);
+  world.aws.resetCalls();
   const wrong: string[] = [];
   let failing = fault !== undefined && fault.kind !== 'stale';
   world.aws.onMutation((call) => {
@@ -57,6 +61,7 @@ async function run(fault?: { readonly action: string; readonly kind: Fault['kind
   world.patch('web', { spec: { retention: { keepNewest: 1, deleteAfterDays: 0 } } });
   await world.rest(FAULTS_LAST);
   failing = false;
+  expect(callsOf(world)).toBeLessThan(600);
   world.aws.setFaults([]);
   await world.until('only the newest is left', () => world.isReady('web') && everywhere(world, 'web-4'), 3 * HOUR);
   await world.rest(HOUR + MINUTE);
@@ -126,6 +131,45 @@ describe('a fault of AWS that lasts for more than an hour', () => {
       expect(outcome.wrong).toEqual([]);
     },
   );
+});
+
+describe('a fault while images are shared', () => {
+  const SHARED = policy();
+
+  async function share(fault?: { readonly action: string; readonly kind: Fault['kind'] }) {
+    const world = begin([SHARED], { seed: seedOf({ copySeconds: [5, 10] }) });
+    if (fault) world.aws.setFaults([{ ...fault, nth: 1, times: 1e6 }]);
+    world.launch({ resyncMs: HOUR });
+    await world.rest(30 * MINUTE);
+    expect(callsOf(world)).toBeLessThan(300);
+    world.aws.setFaults([]);
+    await world.untilReady('web', 3 * HOUR);
+    await world.rest(2 * HOUR);
+    return {
+      end: canonical(world.aws.world()),
+      status: canonicalStatus(world.policy('web')?.status),
+      made: world.oracle.made.size,
+    };
+  }
+
+  const reference = share();
+
+  it.each([
+    ['CreateTags', 'error-UnauthorizedOperation'],
+    ['CreateTags', 'timeout-after'],
+    ['DescribeImageAttribute', 'error-UnauthorizedOperation'],
+    ['DescribeSnapshotAttribute', 'http-500'],
+    ['ModifyImageAttribute', 'error-UnauthorizedOperation'],
+    ['ModifyImageAttribute', 'reset-after'],
+    ['ModifySnapshotAttribute', 'throttle'],
+    ['DeleteTags', 'error-UnauthorizedOperation'],
+    ['DescribeRegions', 'error-UnauthorizedOperation'],
+    ['GetCallerIdentity', 'timeout-before'],
+    ['*', 'throttle'],
+    ['*', 'timeout-after'],
+  ] as const)('%s: %s: nothing is given before it is marked, and the end is the same', async (action, kind) => {
+    expect(await share({ action, kind })).toEqual(await reference);
+  });
 });
 
 describe('a fault of one account that never ends', () => {
