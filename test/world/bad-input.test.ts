@@ -145,14 +145,16 @@ describe('a selector', () => {
       },
     });
 
-  it('that finds only images in the making waits for them', async () => {
+  it('that finds only images in the making waits for them, and takes them when they are there', async () => {
     const world = begin([policy()], { seed: only('pending') });
     world.launch();
-    await world.rest(MINUTE);
+    await world.rest(5000);
     expect(saying(world, 'web', 'SourceResolved')).toMatch(
       /^False SourcePending: .*web-1.*counts once it is available/,
     );
     expect(saying(world, 'web', 'Reconciling')).toMatch(/^True /);
+    await world.untilReady('web', 10 * MINUTE);
+    expect(namesIn(world, PRODUCTION, 'eu-west-1')).toEqual(['web-1']);
   });
 
   it('that finds only failed images stalls, and names them', async () => {
