@@ -45,6 +45,11 @@ export class Overlay {
     return [...this.#created.values()];
   }
 
+  /** Whether something was written here lately that a listing may not show yet. */
+  get isUnsettled(): boolean {
+    return this.#created.size + this.#gone.size + this.#tags.size > 0;
+  }
+
   /** A copy was seen, or is known to be lost. */
   settled(imageId: string): void {
     this.#created.delete(imageId);
@@ -80,7 +85,7 @@ export class Overlay {
   images(listed: ReadonlyMap<string, Image>, begun: number): ReadonlyMap<string, Image> {
     this.#forget(begun);
     // Mostly nothing was written lately, and tens of thousands of images would be copied for nothing.
-    if (this.#created.size + this.#gone.size + this.#tags.size === 0) return listed;
+    if (!this.isUnsettled) return listed;
     const images = new Map<string, Image>();
     for (const [id, image] of listed) if (!this.#gone.has(id)) images.set(id, this.#withTags(image));
     for (const [id, { image, since }] of this.#created) {

@@ -57,6 +57,12 @@ export class TargetInventory {
     return this.#listing?.scope === this.#scope ? this.#listing.begun : undefined;
   }
 
+  /** Whether a further look will soon show something else: images are being made, or own writes are not visible yet. */
+  get isMoving(): boolean {
+    if (this.overlay.isUnsettled) return true;
+    return this.#listing?.images.values().some(({ state }) => state === 'pending' || state === 'transient') ?? false;
+  }
+
   /**
    * Makes sure of a complete listing that was begun at `notBefore` (monotonic milliseconds) or later.
    * @throws AwsError when it could not be listed completely; what was known before is then not used

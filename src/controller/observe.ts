@@ -9,6 +9,8 @@ import type { Engine } from './engine.ts';
 /** How fresh what a pass is based on must be, in monotonic milliseconds: read then or later. */
 export interface Freshness {
   readonly listing: number;
+  /** Of targets in which something is under way; a poll asks no others. Default: as `listing`. */
+  readonly moving?: number;
   readonly grants: number;
   readonly evidence: number;
 }
@@ -40,7 +42,8 @@ export async function observe(
       const regions = await engine.clients.regionsOf(grant.access, options.signal);
       if (!regions.has(target.region)) return { view: notEnabled(target) };
     }
-    await open.inventory.observe(fresh.listing, options);
+    const { listing, moving = listing } = fresh;
+    await open.inventory.observe(open.inventory.isMoving ? Math.max(listing, moving) : listing, options);
     return { open, view: { kind: 'observed', inventory: open.inventory.view(fresh), readOnly: grant.readOnly } };
   } catch (error) {
     return { view: unavailable(error) };

@@ -87,7 +87,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   // One tick for all: what one policy has listed, the others use.
   let resyncAt = clock.monotonic();
   const afresh = new Map<string, number>();
-  /** From when on a listing is good enough for a key that polls. */
+  /** From when on a listing is good enough for a key that failed, and for one that polls. */
+  const rereadFrom = new Map<string, number>();
   const pollFrom = new Map<string, number>();
   /** What a policy lets go of, one that stood off may take. */
   const freeRivals = (policy: AmiPolicy): void => {
@@ -101,6 +102,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     if (kind === 'deleted') {
       queue.forget(key);
       afresh.delete(key);
+      rereadFrom.delete(key);
       pollFrom.delete(key);
       options.onGone?.(key);
       freeRivals(object);
@@ -160,13 +162,19 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       try {
         const next = await controller.pass(
           key,
-          { listing: Math.max(from, pollFrom.get(key) ?? 0), grants: from, evidence: begun },
+          {
+            listing: Math.max(from, rereadFrom.get(key) ?? 0),
+            moving: pollFrom.get(key) ?? 0,
+            grants: from,
+            evidence: begun,
+          },
           signal,
         );
         pollFrom.delete(key);
+        rereadFrom.delete(key);
         if (next.kind === 'retry') {
           // What failed may have been read wrong: the next try reads again.
-          pollFrom.set(key, begun);
+          rereadFrom.set(key, begun);
           queue.retry(key);
         } else {
           queue.forget(key);
