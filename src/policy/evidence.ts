@@ -8,7 +8,7 @@ export type Evidence =
   | { readonly verdict: 'unknown'; readonly because: readonly string[] };
 
 /** A launch younger than this counts as use. */
-export const MIN_UNUSED_DAYS = 30;
+const MIN_UNUSED_DAYS = 30;
 
 /**
  * Judges one image.

@@ -180,7 +180,7 @@ function isMissedThere(pass: Pass, version: Version, target: Target): boolean {
  */
 const SETTLE_MS = 10_000;
 /** A snapshot whose image was never seen is only taken for an orphan after this: a new image can stay invisible for five minutes. */
-export const ORPHAN_AGE_MS = 15 * 60_000;
+const ORPHAN_AGE_MS = 15 * 60_000;
 
 /**
  * Deletes the snapshots that are left when their image is gone: those marked for it, and those that a deregistered or

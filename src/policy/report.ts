@@ -19,7 +19,7 @@ export interface Outcome extends Decision {
 }
 
 /** How far the copies are. */
-export interface Counts {
+interface Counts {
   readonly ready: number;
   readonly wanted: number;
   readonly targetsReady: number;

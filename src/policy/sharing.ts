@@ -80,7 +80,7 @@ function extentOnSource(pass: Pass, image: Image, standing: Standing): Shared['e
 }
 
 /** What the spec grants on the images of an account: the owner of an image is never listed on it. */
-export function wantedGrants(pass: Pass, target: Target): LaunchGrants {
+function wantedGrants(pass: Pass, target: Target): LaunchGrants {
   const { accounts = [], organizations = [], organizationalUnits = [] } = pass.spec.sharing ?? {};
   return {
     accounts: accounts.filter((account) => account !== target.account),

@@ -1,7 +1,7 @@
 import type { Tags } from './model.ts';
 
 /** The tags that this controller writes, and reads back: they are its memory, and they are in AWS where the images are. */
-export const TAG_PREFIX = 'amifleet.io/';
+const TAG_PREFIX = 'amifleet.io/';
 
 export const TAG = {
   /** namespace/name of the policy that a copy was made for. */

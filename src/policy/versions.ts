@@ -14,7 +14,7 @@ export interface Copy {
 }
 
 /** What became of the source image of a version. */
-export type SourceState =
+type SourceState =
   /** Available, and the selector takes it. */
   | { readonly kind: 'usable'; readonly image: Image }
   /** There, but not to be copied from now: pending, failed or disabled. */
@@ -42,14 +42,14 @@ export interface Version {
 }
 
 /** A copy of the same source in the same target that belongs to another policy. */
-export interface ForeignCopy {
+interface ForeignCopy {
   readonly imageId: string;
   readonly policy: string;
   readonly cluster: string;
 }
 
 /** An image with the tags of a copy of this policy that EC2 says was made from something else: somebody's own. */
-export interface Lookalike {
+interface Lookalike {
   readonly image: Image;
   readonly target: Target;
 }

@@ -18,7 +18,7 @@ import { type Death, Lifeline } from './lifeline.ts';
 import { mortalClock } from './mortal-clock.ts';
 import { SafetyOracle } from './safety-oracle.ts';
 
-export const START = Date.parse('2026-06-01T12:00:00Z');
+const START = Date.parse('2026-06-01T12:00:00Z');
 export const MINUTE = 60_000;
 export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;

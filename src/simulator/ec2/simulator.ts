@@ -60,7 +60,7 @@ export interface Simulator {
 }
 
 /** What of an account names an image. */
-export interface Use {
+interface Use {
   readonly account: string;
   readonly region: string;
   readonly imageId: string;

@@ -1,0 +1,356 @@
+import { describe, expect, it } from 'vitest';
+import type { AmiPolicySpecInput } from '../../src/api/ami-policy.ts';
+import { NO_GRANTS } from '../../src/policy/model.ts';
+import type { Plan } from '../../src/policy/plan.ts';
+import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
+import { AWAY, AWAY_EU, ami, codes, daysAgo, EU, kinds, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
+
+const retention: NonNullable<AmiPolicySpecInput['retention']> = { keepNewest: 1, deleteAfterDays: 3 };
+const policy = (more: Partial<typeof retention> = {}) => spec({ retention: { ...retention, ...more } });
+const surplus = (days: number) => ({ [TAG.surplusSince]: isoTime(daysAgo(days)) });
+const gone = (plan: Plan) => plan.actions.flatMap(({ call }) => (call.do === 'deregister' ? [call.imageId] : []));
+const reasonOf = (plan: Plan, kind: string) => plan.actions.find((action) => action.kind === kind)?.reason;
+
+/** Two versions that are ready in eu-west-1, of which the older has been surplus for so long. */
+function twoVersions(days: number): { world: World; old: string } {
+  const world = new World();
+  for (const number of [1, 2]) world.source(number);
+  world.copy(2, EU);
+  return { world, old: world.copy(1, EU, { tags: surplus(days) }) };
+}
+
+describe('the mark of what is surplus', () => {
+  it('is written before anything else happens, with its reason', () => {
+    const world = new World();
+    for (const number of [1, 2]) world.source(number);
+    world.copy(2, EU);
+    const old = world.copy(1, EU);
+    const plan = world.plan(policy({ deleteAfterDays: 0 }));
+    expect(plan.actions).toMatchObject([{ kind: 'MarkSurplus', call: { resources: [old], tags: surplus(0) } }]);
+    expect(plan.actions[0]?.reason).toBe('older than the newest 1 of its family that are ready there');
+  });
+
+  it('is not written without retention', () => {
+    const world = new World();
+    world.source(1);
+    world.copy(1, EU);
+    expect(world.plan(spec({ regions: ['us-east-1'] })).actions).toEqual([]);
+  });
+
+  it('is taken off when the rules keep the copy again', () => {
+    const { world } = twoVersions(2);
+    const plan = world.plan(policy({ keepNewest: 2 }));
+    expect(kinds(plan)).toEqual(['ClearMark']);
+  });
+
+  it('is written again where it cannot be read as a time', () => {
+    const { world, old } = twoVersions(2);
+    world.retag(EU, old, { [TAG.surplusSince]: 'a while ago' });
+    expect(kinds(world.plan(policy()))).toEqual(['MarkSurplus']);
+  });
+
+  it('is neither written nor taken off while the source cannot be seen', () => {
+    const world = new World();
+    world.source(1, { gone: true });
+    world.copy(1, EU, { tags: surplus(2) });
+    world.hide(SOURCE);
+    expect(world.plan(policy()).actions).toEqual([]);
+  });
+});
+
+describe('a surplus copy', () => {
+  it('is waited for until its days are over', () => {
+    const { world } = twoVersions(2);
+    const plan = world.plan(policy());
+    expect(gone(plan)).toEqual([]);
+    expect(plan.waits).toMatchObject([{ part: 'retention', until: daysAgo(-1) }]);
+  });
+
+  it('leaves after its days: its snapshots are marked first, then it is deregistered, with the evidence', () => {
+    const { world, old } = twoVersions(3);
+    const plan = world.plan(policy());
+    expect(kinds(plan)).toEqual(['MarkForDeletion', 'DeregisterImage']);
+    expect(plan.actions[1]).toMatchObject({
+      call: { do: 'deregister', imageId: old },
+      needs: [plan.actions[0]?.id],
+      destroys: { imageId: old, versionId: ami(1), state: 'available' },
+    });
+    expect(plan.actions[1]?.reason).toContain(
+      'unused: nothing in its account refers to it, no launch is recorded, it is shared with nobody',
+    );
+  });
+
+  it('stays for ever where deleteAfterDays is left out', () => {
+    const { world } = twoVersions(1000);
+    expect(world.plan(spec({ retention: {} })).actions).toEqual([]);
+  });
+
+  it('leaves its snapshots marked as kept where they are to be kept', () => {
+    const { world, old } = twoVersions(3);
+    const plan = world.plan(policy({ snapshots: 'Keep' }));
+    expect(plan.actions[0]).toMatchObject({ kind: 'KeepSnapshots', call: { tags: { [TAG.kept]: old } } });
+  });
+
+  it.each<[string, (world: World, old: string) => void, string]>([
+    ['is held', (world, old) => world.retag(EU, old, { [TAG.hold]: 'audit' }), 'Held'],
+    ['is protected', (world, old) => world.change(EU, old, { protection: 'enabled-with-cooldown' }), 'Protected'],
+    ['cools down', (world, old) => world.change(EU, old, { protection: 'disabled after 2026-07-01' }), 'Protected'],
+    ['is referenced', (world, old) => refer(world, old, ['ec2:Instance i-1']), 'InUse'],
+    ['was launched lately', (world, old) => world.change(EU, old, { lastLaunchedAt: daysAgo(29) }), 'InUse'],
+    [
+      'has references that cannot be read',
+      (world, old) => world.place(EU).references.set(old, { ok: false, why: 'denied' }),
+      'UseUnknown',
+    ],
+    ['is shared', (world, old) => world.grant(EU, old, { accounts: [PARTNER] }), 'UseUnknown'],
+    ['is public', (world, old) => world.grant(EU, old, { public: true }), 'UseUnknown'],
+    [
+      'has a temporary grant',
+      (world, old) => world.retag(EU, old, { [tempGrantTag(AWAY)]: 'snapshots' }),
+      'OriginInUse',
+    ],
+    [
+      'has permissions that cannot be read',
+      (world, old) => world.place(EU).launch.set(old, { ok: false, why: 'denied' }),
+      'PermissionsUnknown',
+    ],
+    ['is the origin of a pending copy', (world, old) => pendingFrom(world, old, old), 'OriginInUse'],
+    ['may be the origin of a pending copy', (world, old) => pendingFrom(world, old, undefined), 'OriginInUse'],
+  ])('stays when it %s', (_, change, code) => {
+    const { world, old } = twoVersions(30);
+    change(world, old);
+    const plan = world.plan(policy());
+    expect(gone(plan)).toEqual([]);
+    expect(plan.blocked.find((blocked) => blocked.code === code)?.message.length).toBeGreaterThan(20);
+  });
+
+  it('that was launched long ago leaves', () => {
+    const { world, old } = twoVersions(30);
+    world.change(EU, old, { lastLaunchedAt: daysAgo(30) });
+    expect(gone(world.plan(policy()))).toEqual([old]);
+  });
+
+  it.each(['invalid', 'error', 'transient'] as const)('in state %s is left alone', (state) => {
+    const { world, old } = twoVersions(30);
+    world.change(EU, old, { state });
+    expect(gone(world.plan(policy()))).toEqual([]);
+  });
+
+  it('asks for what is not known yet, and waits for the answer', () => {
+    const { world, old } = twoVersions(30);
+    world.place(EU).references.delete(old);
+    const plan = world.plan(policy());
+    expect(gone(plan)).toEqual([]);
+    expect(plan.needs).toEqual([{ kind: 'references', target: EU, imageId: old }]);
+  });
+
+  it('stays while the listing of the source is missing', () => {
+    const { world } = twoVersions(30);
+    world.hide(SOURCE);
+    expect(gone(world.plan(policy()))).toEqual([]);
+  });
+
+  it('leaves although another target cannot be seen', () => {
+    const { world, old } = twoVersions(30);
+    world.place(AWAY_EU);
+    world.hide(AWAY_EU);
+    const accounts = [{ id: AWAY, regions: [{ name: 'eu-west-1' }] }];
+    expect(gone(world.plan(spec({ retention, accounts })))).toEqual([old]);
+  });
+
+  it('that is a second copy of a kept version leaves, and the older one stays', () => {
+    const world = new World();
+    world.source(1);
+    const first = world.copy(1, EU, { image: { createdAt: daysAgo(50) } });
+    const second = world.copy(1, EU, { image: { createdAt: daysAgo(40) }, tags: surplus(9) });
+    const plan = world.plan(policy());
+    expect(gone(plan)).toEqual([second]);
+    expect(reasonOf(plan, 'DeregisterImage')).toContain(first);
+  });
+
+  it('beside its source, which is back, leaves', () => {
+    const world = new World();
+    world.source(1);
+    world.copy(1, EU);
+    const copy = world.copy(1, SOURCE, { tags: surplus(9) });
+    expect(gone(world.plan(policy()))).toEqual([copy]);
+  });
+});
+
+const refer = (world: World, id: string, references: readonly string[]): void => {
+  world.place(EU).references.set(id, { ok: true, value: references });
+};
+
+function pendingFrom(world: World, old: string, madeFrom: string | undefined): void {
+  const pending = world.copy(1, EU, { state: 'pending', owner: { ...OWNER, uid: 'uid-2', name: 'other' } });
+  const { madeFrom: _, ...image } = world.image(EU, pending)!;
+  world.place(EU).images.set(pending, { ...image, ...(madeFrom !== undefined && { madeFrom: old }) });
+}
+
+describe('what must be left', () => {
+  /** Withdrawn versions that are due: whatever goes of them, the rules of section 6 must hold. */
+  function withdrawnVersions(numbers: readonly number[], due: readonly number[], keepNewest = 1): Plan {
+    const world = new World();
+    for (const number of numbers) {
+      world.source(number, { gone: true });
+      world.copy(number, EU, {
+        tags: due.includes(number) ? { ...surplus(9), [TAG.withdrawnSince]: isoTime(daysAgo(9)) } : {},
+      });
+    }
+    return world.plan(spec({ regions: ['eu-west-1'], retention: { ...retention, keepNewest } }), {
+      withdrawalConfirmed: true,
+    });
+  }
+
+  it.each([
+    ['one of two leaves', [1, 2], [1], 1, 1, []],
+    ['no more than keepNewest allows', [1, 2, 3], [1, 2], 2, 1, ['LastVersions']],
+    ['where there are fewer than keepNewest, none', [1, 2], [1], 3, 0, ['LastVersions']],
+    ['the last one stays, withdrawn or not', [1], [1], 1, 0, ['LastImage']],
+    ['of several that are withdrawn, one stays', [1, 2, 3], [1, 2, 3], 1, 2, ['LastImage']],
+  ] as const)('%s', (_, numbers, due, keepNewest, count, kept) => {
+    const plan = withdrawnVersions(numbers, due, keepNewest);
+    expect(gone(plan)).toHaveLength(count);
+    expect(codes(plan).filter((code) => code.startsWith('Last'))).toEqual(kept);
+  });
+
+  it('a version counts until its last copy there goes, and no longer', () => {
+    const world = new World();
+    world.source(9, { architecture: 'x86_64' });
+    for (const number of [1, 2]) world.source(number, { gone: true });
+    const marks = { ...surplus(9), [TAG.withdrawnSince]: isoTime(daysAgo(9)) };
+    const copies = [1, 1, 2].map((number) => world.copy(number, EU, { tags: marks }));
+    const plan = world.plan(spec({ retention }), { withdrawalConfirmed: true });
+    // Both copies of the first version leave; the second is then the only version that is ready there.
+    expect(gone(plan).toSorted()).toEqual(copies.slice(0, 2).toSorted());
+    expect(codes(plan)).toContain('LastVersions');
+  });
+
+  it('a target that the spec no longer names drains only once the family is ready in one that it names', () => {
+    const world = new World(AWAY_EU);
+    world.source(1, { gone: true });
+    const left = world.copy(1, AWAY_EU, { tags: surplus(9) });
+    const pending = world.copy(1, EU, { state: 'pending' });
+    const only = spec({ regions: ['eu-west-1'], retention });
+    world.source(2, { architecture: 'arm64' });
+    world.copy(1, { account: AWAY, region: 'eu-west-2' }, {});
+    expect(codes(world.plan(only))).toContain('ReplacementMissing');
+    expect(gone(world.plan(only))).toEqual([]);
+    world.change(EU, pending, { state: 'available' });
+    expect(gone(world.plan(only))).toEqual([left]);
+  });
+
+  it('a copy that others are still to be made from stays until they are', () => {
+    const world = new World(AWAY_EU);
+    world.source(1, { gone: true });
+    const left = world.copy(1, AWAY_EU, { tags: surplus(9) });
+    world.source(2, { gone: true });
+    world.copy(2, EU);
+    const plan = world.plan(spec({ regions: ['eu-west-1'], source: { newest: 2 }, retention }));
+    expect(gone(plan)).toEqual([]);
+    expect(plan.blocked.find(({ subject }) => subject.includes(left))?.code).toBe('OriginInUse');
+  });
+});
+
+describe('how much may be deleted in a day', () => {
+  it.each([
+    ['as many versions as the limit', 2, [], 2, ['DailyLimit']],
+    ['less what was begun today', 2, [ami(90)], 1, ['DailyLimit', 'DailyLimit']],
+    ['a version that was begun today goes on', 1, [ami(1)], 1, ['DailyLimit', 'DailyLimit']],
+    ['none where the limit is 0', 0, [], 0, ['DeletionsStopped', 'DeletionsStopped', 'DeletionsStopped']],
+  ] as const)('%s', (_, maxDeletionsPerDay, begun, count, kept) => {
+    const world = new World();
+    for (const number of [1, 2, 3, 9]) {
+      world.source(number);
+      world.copy(number, EU, { tags: number === 9 ? {} : surplus(9) });
+    }
+    const plan = world.plan(policy({ maxDeletionsPerDay }), { deletedToday: new Set(begun) });
+    expect(gone(plan)).toHaveLength(count);
+    expect(codes(plan)).toEqual(kept);
+  });
+
+  it('is spent on the oldest first, and a version counts once wherever it goes', () => {
+    const world = new World(AWAY_EU);
+    for (const number of [1, 2, 9]) {
+      world.source(number);
+      for (const target of [EU, AWAY_EU]) world.copy(number, target, { tags: number === 9 ? {} : surplus(9) });
+    }
+    const plan = world.plan(
+      spec({
+        retention: { ...retention, maxDeletionsPerDay: 1 },
+        accounts: [{ id: AWAY, regions: [{ name: 'eu-west-1' }] }],
+      }),
+    );
+    const versions = plan.actions.flatMap(({ destroys }) => destroys?.versionId ?? []);
+    expect(versions).toEqual([ami(1), ami(1)]);
+  });
+});
+
+describe('withdrawal', () => {
+  const except = (...exclude: string[]) => spec({ source: { images: { names: ['web-*'], exclude } }, retention });
+
+  it('is written on every copy, with the reason', () => {
+    const world = new World();
+    for (const number of [1, 2]) {
+      world.source(number);
+      world.copy(number, EU);
+    }
+    const plan = world.plan(except('web-2'));
+    expect(kinds(plan)).toEqual(['MarkWithdrawn', 'MarkSurplus']);
+    expect(plan.actions.map(({ reason }) => reason)).toEqual(['it is excluded', 'withdrawn: it is excluded']);
+  });
+
+  it('is not written while the source cannot be seen, unless the version is known to be excluded', () => {
+    const world = new World();
+    world.source(1);
+    world.copy(1, EU);
+    world.hide(SOURCE);
+    expect(world.plan(except('web-1')).actions).toEqual([]);
+  });
+
+  it.each([
+    ['every version of a family', [1, 2], [1, 2], true],
+    ['the only version of a family', [1], [1], true],
+    ['more than half of four', [1, 2, 3, 4], [1, 2, 3], true],
+    ['half of four', [1, 2, 3, 4], [1, 2], false],
+    ['most, but not all, of three', [1, 2, 3], [1, 2], false],
+  ] as const)('of %s at once', (_, numbers, withdrawn, stopped) => {
+    const world = new World(AWAY_EU);
+    for (const number of numbers) {
+      world.source(number);
+      const tags = withdrawn.some((each) => each === number) ? surplus(9) : {};
+      for (const target of [EU, AWAY_EU]) world.copy(number, target, { tags });
+    }
+    // Whatever else may stand in the way, an image somewhere else would be left.
+    const rules = { ...except(...withdrawn.map((number) => `web-${number}`)) };
+    const massive = codes(world.plan(rules)).includes('MassWithdrawal');
+    expect(massive).toBe(stopped);
+    expect(codes(world.plan(rules, { withdrawalConfirmed: true }))).not.toContain('MassWithdrawal');
+  });
+
+  it('of too much retires nothing until it is confirmed, and says how', () => {
+    const world = new World(AWAY_EU);
+    for (const number of [1, 2]) world.source(number);
+    for (const number of [1, 2]) world.copy(number, EU, { tags: surplus(9) });
+    const plan = world.plan(except('web-1', 'web-2'));
+    expect(gone(plan)).toEqual([]);
+    expect(
+      plan.blocked.find(({ code, effect }) => code === 'MassWithdrawal' && effect === 'stalls')?.message,
+    ).toContain(
+      'kubectl annotate amipolicy web -n platform --overwrite amifleet.io/confirm-withdrawal=<metadata.generation>',
+    );
+    expect(gone(world.plan(except('web-1', 'web-2'), { withdrawalConfirmed: true }))).toHaveLength(1);
+  });
+});
+
+describe('grants on what leaves', () => {
+  it('stay with what is surplus, and nobody new is let in', () => {
+    const world = new World();
+    for (const number of [1, 2]) world.source(number);
+    const sharing = { accounts: [PARTNER, AWAY] };
+    world.grant(SOURCE, ami(2), { accounts: [PARTNER, AWAY] });
+    world.copy(2, EU, { grants: { accounts: [PARTNER, AWAY] } });
+    world.copy(1, EU, { tags: surplus(1), grants: { ...NO_GRANTS, accounts: [PARTNER] } });
+    expect(world.plan(spec({ retention, sharing })).actions).toEqual([]);
+  });
+});
