@@ -22,7 +22,11 @@ function tagsOfSource(version: Version): Tags {
 
 /** The tags by which a copy is known: whose it is, of which source, in which family. */
 export function identityTags(owner: Owner, version: Version, attempt: Attempt, originId: string | undefined): Tags {
-  const attempted = attemptTag(attempt);
+  return { ...versionTags(owner, version), ...attemptTags(attempt, originId) };
+}
+
+/** Those that all copies of a version have alike. */
+export function versionTags(owner: Owner, version: Version): Tags {
   return {
     ...ownerTags(owner),
     [TAG.sourceImage]: version.id,
@@ -31,6 +35,13 @@ export function identityTags(owner: Owner, version: Version, attempt: Attempt, o
     [TAG.sourceCreated]: isoTime(version.createdAt),
     [TAG.sourceName]: version.name,
     [TAG.family]: version.family,
+  };
+}
+
+/** Those that each copy has for itself. */
+export function attemptTags(attempt: Attempt, originId: string | undefined): Tags {
+  const attempted = attemptTag(attempt);
+  return {
     ...(originId !== undefined && { [TAG.origin]: originId }),
     ...(attempted !== undefined && { [TAG.attempt]: attempted }),
   };

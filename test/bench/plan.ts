@@ -1,5 +1,7 @@
 import { makePlan } from '../../src/policy/make-plan.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
+import { familyOf } from '../../src/policy/selection.ts';
+import { TAG } from '../../src/policy/tags.ts';
 import { daysAgo, OWNER, SOURCE, spec, World } from '../policy/world.ts';
 import type { Benchmark } from './benchmark.ts';
 import { quantile } from './quantile.ts';
@@ -13,11 +15,11 @@ const RUNS = 7;
 function fiftyThousand(): PlanInput {
   const world = new World(...REGIONS.map((region) => ({ account: SOURCE.account, region })));
   for (let version = 1; version <= VERSIONS; version++) {
-    world.source(version, {
-      createdAt: daysAgo(VERSIONS - version + 1),
-      tags: { app: `app-${version % FAMILIES}` },
-    });
-    for (const region of REGIONS) world.copy(version, { account: SOURCE.account, region });
+    const tags = { app: `app-${version % FAMILIES}` };
+    world.source(version, { createdAt: daysAgo(VERSIONS - version + 1), tags });
+    const family = familyOf('x86_64', tags, ['app']);
+    for (const region of REGIONS)
+      world.copy(version, { account: SOURCE.account, region }, { tags: { [TAG.family]: family } });
   }
   return world.input(
     spec({
