@@ -31,12 +31,6 @@ export interface ControllerOptions {
   readonly onGone?: (key: string) => void;
 }
 
-/**
- * Where something is under way, a listing that is not older than this is good enough for whoever comes in between two
- * polls: edits that follow each other closely would otherwise list every such target, each time, and then wait for the
- * rate budget that they have used up themselves.
- */
-const MOVING_FRESH_MS = 2500;
 /** Policies that are worked on at a time. Their calls share one rate budget. */
 const WORKERS = 8;
 
@@ -170,7 +164,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
           key,
           {
             listing: Math.max(from, rereadFrom.get(key) ?? 0),
-            moving: Math.min(pollFrom.get(key) ?? 0, begun - MOVING_FRESH_MS),
+            moving: pollFrom.get(key) ?? 0,
             grants: from,
             evidence: begun,
           },
