@@ -22,11 +22,7 @@ function tagsOfSource(version: Version): Tags {
 
 /** The tags by which a copy is known: whose it is, of which source, in which family. */
 export function identityTags(owner: Owner, version: Version, attempt: Attempt, originId: string | undefined): Tags {
-  return { ...versionTags(owner, version), ...attemptTags(attempt, originId) };
-}
-
-/** Those that all copies of a version have alike. */
-export function versionTags(owner: Owner, version: Version): Tags {
+  const attempted = attemptTag(attempt);
   return {
     ...ownerTags(owner),
     [TAG.sourceImage]: version.id,
@@ -35,13 +31,6 @@ export function versionTags(owner: Owner, version: Version): Tags {
     [TAG.sourceCreated]: isoTime(version.createdAt),
     [TAG.sourceName]: version.name,
     [TAG.family]: version.family,
-  };
-}
-
-/** Those that each copy has for itself. */
-export function attemptTags(attempt: Attempt, originId: string | undefined): Tags {
-  const attempted = attemptTag(attempt);
-  return {
     ...(originId !== undefined && { [TAG.origin]: originId }),
     ...(attempted !== undefined && { [TAG.attempt]: attempted }),
   };

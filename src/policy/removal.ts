@@ -101,40 +101,26 @@ function madeForImages(pass: Pass): Map<string, Snapshot[]> {
  * somebody else would be taken for ours.
  */
 export function clearRemovalMarks(pass: Pass): void {
-  const marked = markedForRemoval(pass);
-  if (marked.size === 0) return;
+  if (inventoryOf(pass, pass.owner.source) === undefined) return;
   for (const version of pass.set.versions) {
-    for (const { image, target, ownership } of [...version.copies.values()].flat()) {
-      const resources = marked.get(`${targetKey(target)} ${image.id}`);
-      const stays =
-        ownership.kind === 'ours' && image.state === 'available' && !pass.draft.has(`deregister ${image.id}`);
-      if (!resources || !stays) continue;
+    for (const copy of [...version.copies.values()].flat()) {
+      const { image, target, ownership } = copy;
+      if (ownership.kind !== 'ours' || image.state !== 'available' || pass.draft.has(`deregister ${image.id}`))
+        continue;
+      const marked = snapshotsOf(pass, copy).filter(({ tags }) =>
+        [TAG.deleting, TAG.kept].some((key) => tags[key]?.startsWith(image.id)),
+      );
+      if (marked.length === 0) continue;
       pass.draft.act({
         id: `clear-removal ${image.id}`,
         kind: 'ClearMark',
         target,
-        subject: `${resources.join(', ')} of ${label(version.name, image.id)}`,
+        subject: `${marked.map(({ id }) => id).join(', ')} of ${label(version.name, image.id)}`,
         reason: 'its image was to be removed and stays after all',
-        call: { do: 'untag', resources, keys: [TAG.deleting, TAG.kept] },
+        call: { do: 'untag', resources: marked.map(({ id }) => id), keys: [TAG.deleting, TAG.kept] },
       });
     }
   }
-}
-
-/** Ids of our snapshots that carry the mark of a removal, by the target and the image that it names. */
-function markedForRemoval(pass: Pass): Map<string, string[]> {
-  const marked = new Map<string, string[]>();
-  for (const [key, view] of pass.targets) {
-    if (view.kind !== 'observed') continue;
-    for (const { id, tags } of view.inventory.snapshots.values()) {
-      for (const mark of [tags[TAG.deleting], tags[TAG.kept]]) {
-        if (mark === undefined || ownershipOf(tags, pass.owner).kind !== 'ours') continue;
-        const place = `${key} ${mark.split(' ')[0]}`;
-        marked.set(place, [...new Set([...(marked.get(place) ?? []), id])].sort());
-      }
-    }
-  }
-  return marked;
 }
 
 /** ec2-facts 5.3: the description that EC2 gives to the snapshots of a copied image names that image. */
@@ -205,31 +191,25 @@ export function deleteLeftovers(pass: Pass): void {
   const { owner, targets } = pass;
   for (const [key, view] of targets) {
     if (view.kind !== 'observed') continue;
-    const { images, snapshots } = view.inventory;
-    const orphans = [...snapshots.values()].filter((snapshot) => {
-      const imageId = imageOf(snapshot);
-      return imageId !== undefined && !images.has(imageId) && ownershipOf(snapshot.tags, owner).kind === 'ours';
-    });
-    if (orphans.length === 0) continue;
-    const used = new Set([...images.values()].flatMap(({ volumes }) => volumes.map(({ snapshotId }) => snapshotId)));
-    orphans
-      .filter(({ id }) => !used.has(id))
+    const target = parseKey(key);
+    const used = new Set<string>();
+    for (const image of view.inventory.images.values()) {
+      for (const { snapshotId } of image.volumes) if (snapshotId !== undefined) used.add(snapshotId);
+    }
+    [...view.inventory.snapshots.values()]
+      .filter((snapshot) => !used.has(snapshot.id) && ownershipOf(snapshot.tags, owner).kind === 'ours')
       .sort((left, right) => (left.id < right.id ? -1 : 1))
-      .forEach((snapshot) => deleteLeftover(pass, parseKey(key), snapshot));
+      .forEach((snapshot) => deleteLeftover(pass, target, snapshot));
   }
 }
-
-/** The image that a snapshot was marked for, or else made for. */
-const imageOf = (snapshot: Snapshot): string | undefined =>
-  snapshot.tags[TAG.deleting]?.split(' ')[0] || madeFor(snapshot);
 
 function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
   const { draft, now } = pass;
   if (snapshot.tags[TAG.kept] !== undefined || snapshot.tags[TAG.hold] !== undefined) return;
   const [marked, time = ''] = (snapshot.tags[TAG.deleting] ?? '').split(' ');
-  const imageId = imageOf(snapshot);
+  const imageId = marked || madeFor(snapshot);
   const inventory = inventoryOf(pass, target);
-  if (imageId === undefined || !inventory) return;
+  if (!imageId || !inventory || inventory.images.has(imageId)) return;
   // Somebody else deregistered the image: a policy that keeps snapshots keeps these, too. What never came to be goes.
   if (!marked && pass.spec.retention?.snapshots === 'Keep' && snapshot.state === 'completed') return;
   const since = marked ? Date.parse(time) : snapshot.startedAt;

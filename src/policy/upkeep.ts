@@ -1,4 +1,4 @@
-import { attemptTags, userTags, versionTags } from './copy-tags.ts';
+import { identityTags, userTags } from './copy-tags.ts';
 import type { Tags } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { MAX_TAGS, TAG } from './tags.ts';
@@ -11,30 +11,25 @@ import type { Copy, Version } from './versions.ts';
 export function keepTags(pass: Pass): void {
   for (const version of pass.set.versions) {
     // What the source would give is not known while it cannot be seen.
-    if (version.source.kind === 'unknown' || version.copies.size === 0) continue;
-    const common = Object.entries({ ...tagsBySpec(pass, version), ...versionTags(pass.owner, version) });
+    if (version.source.kind === 'unknown') continue;
     for (const copies of version.copies.values()) {
       for (const copy of copies) {
-        if (copy.ownership.kind === 'ours' && copy.image.state === 'available') keepTagsOf(pass, version, copy, common);
+        if (copy.ownership.kind === 'ours' && copy.image.state === 'available') keepTagsOf(pass, version, copy);
       }
     }
   }
 }
 
-type Wanted = readonly (readonly [key: string, value: string])[];
-
-function keepTagsOf(pass: Pass, version: Version, copy: Copy, common: Wanted): void {
-  const { draft } = pass;
+function keepTagsOf(pass: Pass, version: Version, copy: Copy): void {
+  const { draft, owner } = pass;
   const { image, target } = copy;
-  const own = Object.entries(attemptTags(copy.attempt, image.madeFrom ?? image.tags[TAG.origin]));
+  const originId = image.madeFrom ?? image.tags[TAG.origin];
+  const wanted: Tags = { ...tagsBySpec(pass, version), ...identityTags(owner, version, copy.attempt, originId) };
   const inventory = inventoryOf(pass, target);
   const snapshots = image.volumes.flatMap(({ snapshotId }) => inventory?.snapshots.get(snapshotId ?? '') ?? []);
-  const drifted = [image, ...snapshots].filter(({ tags }) => differs(tags, common) || differs(tags, own));
+  const drifted = [image, ...snapshots].filter((resource) => differing(resource.tags, wanted).length > 0);
   if (drifted.length === 0) return;
-  const wanted: Tags = Object.fromEntries([...common, ...own]);
-  const keys = Object.keys(wanted)
-    .filter((key) => drifted.some(({ tags }) => tags[key] !== wanted[key]))
-    .sort();
+  const keys = [...new Set(drifted.flatMap((resource) => differing(resource.tags, wanted)))].sort();
   const subject = label(version.name, image.id);
   const crowded = drifted.find(({ tags }) => new Set([...Object.keys(tags), ...keys]).size > MAX_TAGS);
   if (crowded) {
@@ -67,4 +62,5 @@ function tagsBySpec(pass: Pass, version: Version): Tags {
   return version.source.kind === 'gone' ? (pass.spec.tags?.add ?? {}) : userTags(pass.spec, version);
 }
 
-const differs = (tags: Tags, wanted: Wanted): boolean => wanted.some(([key, value]) => tags[key] !== value);
+const differing = (tags: Tags, wanted: Tags): string[] =>
+  Object.keys(wanted).filter((key) => tags[key] !== wanted[key]);
