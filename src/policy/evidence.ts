@@ -32,7 +32,10 @@ export function judgeUse(image: Image, grants: LaunchGrants, references: Answer<
   }
 
   if (isNothing(grants)) unused.push('it is shared with nobody');
-  else unknown.push(`it is shared with ${describe(grants)}, and what they run cannot be seen`);
+  else
+    unknown.push(
+      `it is shared with ${describe(grants)}, and what they run cannot be seen. Take the grant back once they need it no more: what is surplus is not shared again`,
+    );
 
   if (used.length > 0) return { verdict: 'inUse', because: used };
   if (unknown.length > 0) return { verdict: 'unknown', because: unknown };

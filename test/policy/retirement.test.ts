@@ -344,6 +344,18 @@ describe('withdrawal', () => {
 });
 
 describe('grants on what leaves', () => {
+  it('keep it, and it says how to let it go; taken back by hand they stay away, and it leaves', () => {
+    const { world, old } = twoVersions(30);
+    world.grant(EU, ami(0x1000), { accounts: [PARTNER] });
+    world.grant(EU, old, { accounts: [PARTNER] });
+    const shared = spec({ retention, regions: ['eu-west-1'], sharing: { accounts: [PARTNER] } });
+    expect(world.plan(shared).blocked.find(({ code }) => code === 'UseUnknown')?.message).toContain(
+      'Take the grant back',
+    );
+    world.grant(EU, old, {});
+    expect(kinds(world.plan(shared))).toEqual(['MarkForDeletion', 'DeregisterImage']);
+  });
+
   it('stay with what is surplus, and nobody new is let in', () => {
     const world = new World();
     for (const number of [1, 2]) world.source(number);
