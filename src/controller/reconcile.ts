@@ -61,6 +61,7 @@ const DESTROY_WITHIN_MS = 15_000;
  */
 export async function reconcile(engine: Engine, given: Request, hooks: Hooks): Promise<Result> {
   const settled = engine.inventories.settledFrom();
+  const isSettled = settled > Number.NEGATIVE_INFINITY;
   const grants = Math.max(given.fresh.grants, settled);
   let listing = Math.max(given.fresh.listing, settled);
   let { evidence } = given.fresh;
@@ -70,14 +71,14 @@ export async function reconcile(engine: Engine, given: Request, hooks: Hooks): P
   for (let round = 1; ; round++) {
     // The daily limit is one for all rounds of a pass.
     const request: Request = { ...given, deletedToday };
-    let fresh: Freshness = { ...given.fresh, listing, grants, evidence };
+    let fresh: Look = { ...given.fresh, listing, grants, evidence, isSettled };
     const access = resolveAccess(request);
     await lookForDropped(engine, request, access, hooks.stop);
     let scene = await observeAll(engine, request, access, fresh, hooks.stop);
     let { input, decision } = await plan(engine, request, scene, fresh, hooks.stop);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
       listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
-      fresh = { ...given.fresh, listing, grants, evidence };
+      fresh = { ...given.fresh, listing, grants, evidence, isSettled };
       scene = await observeAll(engine, request, access, fresh, hooks.stop);
       ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));
     }
@@ -138,6 +139,12 @@ async function lookForDropped(
   }
 }
 
+/** How a pass looks at the world, the same in all its rounds. */
+interface Look extends Freshness {
+  /** Whether what is read again from now on shows everything that an earlier process may have written. */
+  readonly isSettled: boolean;
+}
+
 interface Scene {
   readonly views: ReadonlyMap<TargetKey, TargetView>;
   readonly open: ReadonlyMap<TargetKey, OpenTarget>;
@@ -173,7 +180,7 @@ async function plan(
   engine: Engine,
   request: Request,
   scene: Scene,
-  fresh: Freshness,
+  fresh: Look,
   stop: AbortSignal,
 ): Promise<{ readonly input: PlanInput; readonly decision: Decision }> {
   for (let round = 1; ; round++) {
@@ -189,7 +196,7 @@ async function ask(need: Need, scene: Scene, stop: AbortSignal): Promise<void> {
   await scene.open.get(targetKey(need.target))?.inventory.fetch(need, { signal: stop });
 }
 
-function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Freshness): PlanInput {
+function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): PlanInput {
   const { policy, owner } = request;
   const lost = new Map<string, Attempt>();
   const targets = new Map<TargetKey, TargetView>();
@@ -202,7 +209,8 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Freshnes
   const now = engine.clients.time.now();
   return {
     now,
-    settlesAt: now + engine.inventories.unsettledMs(),
+    // A pass that began unsettled stays so, though the time may be up by now: what it goes by was read before.
+    settlesAt: fresh.isSettled ? now : now + Math.max(1, engine.inventories.unsettledMs()),
     spec: policy.spec,
     owner,
     createdAt: Date.parse(creationTimestamp ?? '') || 0,

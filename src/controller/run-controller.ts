@@ -31,6 +31,12 @@ export interface ControllerOptions {
   readonly onGone?: (key: string) => void;
 }
 
+/**
+ * Where something is under way, a listing that is not older than this is good enough for a pass between two polls:
+ * edits that follow each other closely would otherwise list every such target, each time and in each of their rounds,
+ * and then wait for the rate budget that they have used up themselves.
+ */
+const MOVING_FRESH_MS = 2500;
 /** Policies that are worked on at a time. Their calls share one rate budget. */
 const WORKERS = 8;
 
@@ -159,12 +165,13 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     run: async (key, signal) => {
       const begun = clock.monotonic();
       const from = Math.max(resyncAt, afresh.get(key) ?? 0);
+      const poll = pollFrom.get(key) ?? 0;
       try {
         const next = await controller.pass(
           key,
           {
             listing: Math.max(from, rereadFrom.get(key) ?? 0),
-            moving: pollFrom.get(key) ?? 0,
+            moving: poll <= begun ? poll : begun - MOVING_FRESH_MS,
             grants: from,
             evidence: begun,
           },
