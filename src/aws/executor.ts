@@ -3,7 +3,8 @@ import type { Failure } from '../policy/failure.ts';
 import type { Target } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
 import { AwsError } from './aws-error.ts';
-import { CalledOff, performCall } from './calls.ts';
+import { CalledOff } from './called-off.ts';
+import { performCall } from './calls.ts';
 import type { OpenTarget } from './inventories.ts';
 
 /** What the executor asks of whoever owns the plan. */

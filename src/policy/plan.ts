@@ -27,6 +27,9 @@ export type Call =
   | { readonly do: 'deregister'; readonly imageId: string }
   | { readonly do: 'deleteSnapshot'; readonly snapshotId: string; readonly of: string };
 
+/** The call of one kind. */
+export type CallOf<K extends Call['do']> = Extract<Call, { do: K }>;
+
 export const ACTION_KINDS = [
   'TakeOver',
   'ClaimSource',

@@ -6,7 +6,8 @@ import {
 } from '@aws-sdk/client-ec2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AwsError } from '../../src/aws/aws-error.ts';
-import { CalledOff, performCall } from '../../src/aws/calls.ts';
+import { CalledOff } from '../../src/aws/called-off.ts';
+import { performCall } from '../../src/aws/calls.ts';
 import type { OpenTarget } from '../../src/aws/inventories.ts';
 import { NO_GRANTS } from '../../src/policy/model.ts';
 import type { Destruction } from '../../src/policy/plan.ts';

@@ -1,21 +1,18 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/ambient/clock.ts';
 import type { AmiPolicy } from '../../src/api/ami-policy.ts';
 import { customResourceDefinitions } from '../../src/api/crd.ts';
-import { AMI_POLICY, API_VERSION, FINALIZER, GROUP, VERSION } from '../../src/api/group.ts';
+import { AMI_POLICY, API_VERSION, FINALIZER } from '../../src/api/group.ts';
 import type { PolicyStatus } from '../../src/api/policy-status.ts';
 import { admit } from '../../src/api/validate.ts';
 import { ensureFinalizer } from '../../src/kube/finalizer.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { kubeTransport } from '../../src/kube/kube-transport.ts';
-import { loadKubeConfig } from '../../src/kube/load-config.ts';
-import { ResourceClient } from '../../src/kube/resource-client.ts';
+import type { ResourceClient } from '../../src/kube/resource-client.ts';
 import { writeStatus } from '../../src/kube/status-writer.ts';
 import type { Transport } from '../../src/kube/transport.ts';
 import { arbitraryValue } from '../api/arbitrary-value.ts';
 import type { Manifest } from '../api/spec-cases.ts';
-import { installCrds } from './install-crds.ts';
+import { policyClient } from './policy-client.ts';
 import { SAMPLES } from './samples.ts';
 import { describeOnControlPlane } from './suite.ts';
 
@@ -66,15 +63,7 @@ describeOnControlPlane('what a GitOps tool sees on a real API server', (plane) =
   let client: ResourceClient<Policy>;
 
   beforeAll(async () => {
-    await installCrds(plane());
-    transport = kubeTransport(loadKubeConfig(plane().kubeconfigPath), {
-      clock: systemClock,
-      userAgent: 'amifleet/test',
-    });
-    client = new ResourceClient<Policy>(transport, { group: GROUP, version: VERSION, ...AMI_POLICY });
-    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
-    const made = await plane().kubectl(['apply', '--server-side', '-f', '-'], JSON.stringify(namespace));
-    if (made.code !== 0) throw new Error(made.stderr);
+    ({ transport, client } = await policyClient<Policy>(plane(), NAMESPACE));
   });
 
   afterAll(() => transport?.close());

@@ -5,19 +5,17 @@ import { seededRandom, systemRandom, uuid } from '../../src/ambient/random.ts';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
 import type { AmiPolicy } from '../../src/api/ami-policy.ts';
 import { CONDITION_TYPES, conditionsFrom } from '../../src/api/conditions.ts';
-import { AMI_POLICY, API_VERSION, FINALIZER, GROUP, VERSION } from '../../src/api/group.ts';
+import { API_VERSION, FINALIZER } from '../../src/api/group.ts';
 import type { PolicyStatus } from '../../src/api/policy-status.ts';
 import { isConflict, isGone, isNotFound } from '../../src/kube/errors.ts';
 import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { ensureFinalizer, removeFinalizer } from '../../src/kube/finalizer.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
-import { kubeTransport } from '../../src/kube/kube-transport.ts';
-import { loadKubeConfig } from '../../src/kube/load-config.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
-import { ResourceClient } from '../../src/kube/resource-client.ts';
+import type { ResourceClient } from '../../src/kube/resource-client.ts';
 import { writeStatus } from '../../src/kube/status-writer.ts';
 import type { Transport } from '../../src/kube/transport.ts';
-import { installCrds } from './install-crds.ts';
+import { policyClient } from './policy-client.ts';
 import { describeOnControlPlane } from './suite.ts';
 
 type Policy = AmiPolicy & KubeObject;
@@ -31,15 +29,7 @@ describeOnControlPlane('our client of the Kubernetes API on a real API server', 
   let policy: Policy;
 
   beforeAll(async () => {
-    await installCrds(plane());
-    transport = kubeTransport(loadKubeConfig(plane().kubeconfigPath), {
-      clock: systemClock,
-      userAgent: 'amifleet/test',
-    });
-    client = new ResourceClient<Policy>(transport, { group: GROUP, version: VERSION, ...AMI_POLICY });
-    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } };
-    const made = await plane().kubectl(['apply', '--server-side', '-f', '-'], JSON.stringify(namespace));
-    if (made.code !== 0) throw new Error(made.stderr);
+    ({ transport, client } = await policyClient<Policy>(plane(), NAMESPACE));
   });
 
   afterAll(() => transport?.close());

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildCache } from '../../src/cli/control-plane/build-cache.ts';
 
 /** The Go module that the binaries are built from. */
 export const MODULE_FOLDER = fileURLToPath(new URL('./module/', import.meta.url));
@@ -29,9 +29,5 @@ export function moduleKey(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Where built binaries are kept, outside the checkout: AMIFLEET_TEST_CACHE, or the user's cache folder. */
-export function cacheFolder(environment: NodeJS.ProcessEnv): string {
-  const base =
-    environment['AMIFLEET_TEST_CACHE'] ?? join(environment['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'amifleet');
-  return join(base, 'controlplane');
-}
+/** Where built binaries are kept. */
+export const cacheFolder = (environment: NodeJS.ProcessEnv): string => buildCache('controlplane', environment);

@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
+import { AmifleetProcess } from '../process/amifleet-process.ts';
 import { HOME, KEYS, OTHER } from './moto-server.ts';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface Run {
   readonly code: number | null;
@@ -24,28 +21,15 @@ export async function amifleet(
   const file = join(folder, 'policies.yaml');
   writeFileSync(file, documents.map((document) => stringify(document)).join('---\n'));
   try {
-    return await new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [MAIN, ...command, '-f', file], {
-        env: {
-          PATH: process.env['PATH'],
-          HOME: folder,
-          AWS_ENDPOINT_URL: endpoint,
-          AWS_REGION: 'us-east-1',
-          AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
-          AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
-        },
-      });
-      let stdout = '';
-      let stderr = '';
-      child.stdout.on('data', (data: Buffer) => {
-        stdout += data.toString();
-      });
-      child.stderr.on('data', (data: Buffer) => {
-        stderr += data.toString();
-      });
-      child.on('error', reject);
-      child.on('close', (code) => resolve({ code, stdout, stderr }));
+    const process = new AmifleetProcess([...command, '-f', file], {
+      HOME: folder,
+      AWS_ENDPOINT_URL: endpoint,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: KEYS.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey,
     });
+    const { code } = await process.ended;
+    return { code, stdout: process.stdout, stderr: process.stderr };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -14,7 +14,7 @@ import { type ServedKube, serveKube } from '../../src/simulator/kube/serve.ts';
 import { describeWithPython } from '../python/suite.ts';
 import { ACCOUNTS, policy } from './amifleet.ts';
 import { motoEngine } from './engine.ts';
-import { HOME, type Moto, OTHER, REQUIREMENTS, type SeedImage, startMoto } from './moto-server.ts';
+import { HOME, type Moto, OTHER, REQUIREMENTS, release, startMoto } from './moto-server.ts';
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -23,14 +23,6 @@ const UNIT = 'arn:aws:organizations::111122223333:ou/o-abc1234567/ou-ab12-cdef12
 const RESYNC_MS = 1000;
 const PATIENCE = { timeout: 60_000, interval: 100 };
 
-const image = (account: string, version: number): SeedImage => ({
-  account,
-  region: 'us-east-1',
-  id: `ami-${account.slice(0, 4)}${String(version).padStart(13, '0')}`,
-  name: `web-${version}`,
-  created: `2025-0${version}-01T00:00:00Z`,
-  tags: { app: 'web', release: 'stable' },
-});
 const specFor = (account: string): object => ({
   source: { account, region: 'us-east-1', images: { tags: { release: 'stable' } }, groupBy: ['app'], newest: 2 },
   regions: [{ name: 'eu-west-1' }, { name: 'us-west-2' }],
@@ -75,7 +67,7 @@ await describeWithPython('the whole controller against moto', REQUIREMENTS, (pyt
 
   beforeEach(async () => {
     moto = await startMoto(python);
-    await moto.reset([HOME, OTHER].flatMap((account) => [1, 2, 3].map((version) => image(account, version))));
+    await moto.reset([HOME, OTHER].flatMap((account) => [1, 2, 3].map((version) => release(version, account))));
     const simulator = new KubeSimulator({ clock: systemClock, random: seededRandom(2) });
     kube = await serveKube(simulator, { port: 0, token: 'test' });
     folder = mkdtempSync(join(tmpdir(), 'amifleet-moto-'));

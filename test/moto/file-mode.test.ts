@@ -7,7 +7,7 @@ import {
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest';
 import { describeWithPython } from '../python/suite.ts';
 import { ACCOUNTS, amifleet, policy, type Run } from './amifleet.ts';
-import { HOME, type Moto, OTHER, REQUIREMENTS, type SeedImage, startMoto, tagsOf } from './moto-server.ts';
+import { HOME, type Moto, OTHER, REQUIREMENTS, release, startMoto, tagsOf } from './moto-server.ts';
 
 // Each run is a process of its own.
 vi.setConfig({ testTimeout: 60_000 });
@@ -17,14 +17,6 @@ const STRANGER = '999988887777';
 const ORGANIZATION = 'arn:aws:organizations::111122223333:organization/o-abc1234567';
 const UNIT = 'arn:aws:organizations::111122223333:ou/o-abc1234567/ou-ab12-cdef1234';
 
-const web = (version: number, account = HOME): SeedImage => ({
-  account,
-  region: 'us-east-1',
-  id: `ami-${account.slice(0, 4)}${String(version).padStart(13, '0')}`,
-  name: `web-${version}`,
-  created: `2025-0${version}-01T00:00:00Z`,
-  tags: { app: 'web', release: 'stable' },
-});
 const source = (account: string): object => ({
   account,
   region: 'us-east-1',
@@ -48,7 +40,7 @@ await describeWithPython('file mode against moto', REQUIREMENTS, (python) => {
     moto = await startMoto(python);
   });
   afterAll(() => moto.stop());
-  beforeEach(() => moto.reset([web(1), web(2), web(3), web(1, OTHER), web(2, OTHER)]));
+  beforeEach(() => moto.reset([release(1), release(2), release(3), release(1, OTHER), release(2, OTHER)]));
 
   const plan = (...policies: object[]): Promise<Run> => amifleet(moto.endpoint, ['plan'], [...ACCOUNTS, ...policies]);
   const apply = (...policies: object[]): Promise<Run> =>
@@ -76,7 +68,7 @@ await describeWithPython('file mode against moto', REQUIREMENTS, (python) => {
         expect(tags).toMatchObject({
           'amifleet.io/policy': 'platform/golden',
           'amifleet.io/cluster': 'file',
-          'amifleet.io/source-image': web(3).id,
+          'amifleet.io/source-image': release(3).id,
           'amifleet.io/source-account': HOME,
           'amifleet.io/source-region': 'us-east-1',
           'amifleet.io/source-name': 'web-3',
@@ -117,7 +109,7 @@ await describeWithPython('file mode against moto', REQUIREMENTS, (python) => {
     const copy = only(await moto.images('eu-west-1'), 'web-3').ImageId;
     const exact = [FRIEND, ORGANIZATION, UNIT].sort();
     expect(await moto.sharedWith(copy, 'eu-west-1')).toEqual(exact);
-    expect(await moto.sharedWith(web(3).id, 'us-east-1')).toEqual(exact);
+    expect(await moto.sharedWith(release(3).id, 'us-east-1')).toEqual(exact);
     await moto.ec2('eu-west-1').send(
       new ModifyImageAttributeCommand({
         ImageId: copy,
@@ -132,7 +124,7 @@ await describeWithPython('file mode against moto', REQUIREMENTS, (python) => {
     const fewer = policy('golden', { ...SPEC, sharing: { organizations: [ORGANIZATION] } });
     expect((await apply(fewer)).code).toBe(0);
     expect(await moto.sharedWith(copy, 'eu-west-1')).toEqual([ORGANIZATION]);
-    expect(await moto.sharedWith(web(3).id, 'us-east-1')).toEqual([ORGANIZATION]);
+    expect(await moto.sharedWith(release(3).id, 'us-east-1')).toEqual([ORGANIZATION]);
   });
 
   it('deletes nothing that is due, because moto cannot tell what refers to an image, and says so', async () => {

@@ -122,3 +122,13 @@ const granteeOf = ({ UserId, Group, OrganizationArn, OrganizationalUnitArn }: La
 
 export const tagsOf = (tags: readonly Tag[] | undefined): Record<string, string> =>
   Object.fromEntries((tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value]));
+
+/** The image `web-<version>` of an account, older the lower its version is. */
+export const release = (version: number, account = HOME): SeedImage => ({
+  account,
+  region: 'us-east-1',
+  id: `ami-${account.slice(0, 4)}${String(version).padStart(13, '0')}`,
+  name: `web-${version}`,
+  created: `2025-0${version}-01T00:00:00Z`,
+  tags: { app: 'web', release: 'stable' },
+});

@@ -11,8 +11,8 @@ import {
   statSync,
   symlinkSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
+import { buildCache } from '../../src/cli/control-plane/build-cache.ts';
 import { BuildLock } from '../controlplane/build-lock.ts';
 
 /** The oldest Python that the pinned packages run on. */
@@ -34,7 +34,7 @@ export async function pythonWith(
   requirementsPath: string,
   environment: NodeJS.ProcessEnv = process.env,
 ): Promise<string> {
-  const cache = cacheFolder(environment);
+  const cache = buildCache('python', environment);
   const key = createHash('sha256').update(readFileSync(requirementsPath)).digest('hex').slice(0, 16);
   const link = join(cache, key);
   const python = join(link, 'bin', 'python');
@@ -113,12 +113,6 @@ function target(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function cacheFolder(environment: NodeJS.ProcessEnv): string {
-  const base =
-    environment['AMIFLEET_TEST_CACHE'] ?? join(environment['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'amifleet');
-  return join(base, 'python');
 }
 
 function run(

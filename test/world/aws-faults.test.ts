@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/simulator/ec2/faults.ts';
 import { canonical, canonicalStatus } from './canonical.ts';
 import { BUILDERS, PRODUCTION, policy, seedOf } from './documents.ts';
-import { begin, copiesIn, saying } from './scene.ts';
+import { begin, copiesIn, everywhere, saying } from './scene.ts';
 import { DAY, HOUR, MINUTE, type World } from './world.ts';
 
 const TAGS = { app: 'web', release: 'stable' };
@@ -31,14 +31,6 @@ function isForbidden(action: string, place: Place, call: { action: string; accou
     return here && call.action === 'DeregisterImage';
   return here && action === 'ListImagesInRecycleBin' && call.action === 'DeleteSnapshot';
 }
-
-const everywhere = (world: World, names: string): boolean =>
-  [BUILDERS, PRODUCTION].every(
-    (id) =>
-      copiesIn(world, id, 'eu-west-1')
-        .map(({ name }) => name)
-        .join() === names,
-  );
 
 /**
  * Two versions are everywhere; then one is enough, so that the older is due for deletion, and a release is to be copied,

@@ -2,20 +2,12 @@ import { describe, expect, it } from 'vitest';
 import type { Fault } from '../../src/simulator/kube/faults.ts';
 import { canonical, canonicalStatus } from './canonical.ts';
 import { BUILDERS, PRODUCTION, policy, seedOf } from './documents.ts';
-import { begin, copiesIn, expectRest, namesIn } from './scene.ts';
+import { begin, everywhere, expectRest, namesIn } from './scene.ts';
 import { HOUR, MINUTE, type World } from './world.ts';
 
 const FAULTS_LAST = 3 * MINUTE;
 const TAGS = { app: 'web', release: 'stable' };
 const POLICY = policy({ sharing: undefined, retention: { keepNewest: 1, deleteAfterDays: 0 } });
-
-const everywhere = (world: World, names: string): boolean =>
-  [BUILDERS, PRODUCTION].every(
-    (id) =>
-      copiesIn(world, id, 'eu-west-1')
-        .map(({ name }) => name)
-        .join() === names,
-  );
 
 /** One version is everywhere; `disturb` begins, and with it a release takes its place. */
 async function run(

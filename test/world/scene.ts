@@ -1,6 +1,6 @@
 import { afterEach, expect } from 'vitest';
 import type { WorldView } from '../../src/simulator/ec2/world-view.ts';
-import { ACCOUNTS, seedOf } from './documents.ts';
+import { ACCOUNTS, BUILDERS, PRODUCTION, seedOf } from './documents.ts';
 import { World } from './world.ts';
 
 const worlds: World[] = [];
@@ -64,3 +64,12 @@ export async function expectRest(world: World): Promise<void> {
     statusWrites,
   });
 }
+
+/** Whether eu-west-1 holds copies of exactly these names, joined by commas, in both accounts; pending ones count. */
+export const everywhere = (world: World, names: string): boolean =>
+  [BUILDERS, PRODUCTION].every(
+    (id) =>
+      copiesIn(world, id, 'eu-west-1')
+        .map(({ name }) => name)
+        .join() === names,
+  );

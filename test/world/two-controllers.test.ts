@@ -1,18 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { canonical } from './canonical.ts';
-import { BUILDERS, PRODUCTION, policy, seedOf } from './documents.ts';
-import { begin, copiesIn, expectRest } from './scene.ts';
+import { BUILDERS, policy, seedOf } from './documents.ts';
+import { begin, everywhere, expectRest } from './scene.ts';
 import { HOUR, MINUTE, type World } from './world.ts';
 
 const TAGS = { app: 'web', release: 'stable' };
-
-const everywhere = (world: World, names: string): boolean =>
-  [BUILDERS, PRODUCTION].every(
-    (id) =>
-      copiesIn(world, id, 'eu-west-1')
-        .map(({ name }) => name)
-        .join() === names,
-  );
 
 /** A release takes the place of the version before it, while `controllers` of them run that know nothing of each other. */
 async function run(spec: object, start: (world: World) => void) {

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '../../ambient/clock.ts';
 import { systemRandom, uuid } from '../../ambient/random.ts';
 import { KubeSimulator } from '../../simulator/kube/kube-simulator.ts';
 import { serveKube } from '../../simulator/kube/serve.ts';
+import { buildCache } from '../control-plane/build-cache.ts';
 import { findBinaries, INSTALLED_FOLDER } from '../control-plane/find-binaries.ts';
 import { SERVERS, startServers } from '../control-plane/servers.ts';
 
@@ -39,9 +39,7 @@ export async function startReal(): Promise<ApiServer> {
 
 /** What this project's tests have built on this machine. */
 function builtFolders(): string[] {
-  const cache =
-    process.env['AMIFLEET_TEST_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'amifleet');
-  const folder = join(cache, 'controlplane');
+  const folder = buildCache('controlplane', process.env);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .map((name) => join(folder, name))

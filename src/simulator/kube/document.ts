@@ -18,6 +18,20 @@ export interface ObjectMeta {
   readonly managedFields?: readonly ManagedFieldsEntry[];
 }
 
+/** What of the metadata is the server's: nobody owns it, and what a client sends of it is passed over. */
+export const SERVER_METADATA = [
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generateName',
+  'managedFields',
+  'name',
+  'namespace',
+] as const satisfies readonly (keyof ObjectMeta)[];
+
 /** Which fields somebody wrote last, in the API's own form. */
 export interface ManagedFieldsEntry {
   readonly manager: string;

@@ -1,5 +1,5 @@
 import { applyOnto, withoutFields } from './apply-merge.ts';
-import type { KubeDocument, ManagedFieldsEntry } from './document.ts';
+import { type KubeDocument, type ManagedFieldsEntry, SERVER_METADATA } from './document.ts';
 import { fieldChanges } from './field-changes.ts';
 import { describePath, elementsOf, type FieldSchema, type FieldSet, fieldsOf, isWithin, pathOf } from './field-set.ts';
 import { without } from './json-object.ts';
@@ -14,19 +14,7 @@ import {
 } from './managers.ts';
 import { StatusError } from './status-error.ts';
 
-/** Metadata that is the server's own, or names the object, has no owner. */
-const UNOWNED_METADATA = new Set([
-  'name',
-  'namespace',
-  'generateName',
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'managedFields',
-]);
+const UNOWNED_METADATA: ReadonlySet<string> = new Set(SERVER_METADATA);
 
 /** The part of an object that has owners. */
 function ownable(object: KubeDocument | undefined): Readonly<Record<string, unknown>> {

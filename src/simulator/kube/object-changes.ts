@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KubeDocument, ObjectMeta } from './document.ts';
+import { type KubeDocument, type ObjectMeta, SERVER_METADATA } from './document.ts';
 import { type JsonObject, without } from './json-object.ts';
 import type { ResourceType } from './resource-type.ts';
 import { badRequest, conflict, type StatusCause, staleWrite } from './status-error.ts';
@@ -50,23 +50,10 @@ export function immutableCauses({ uid }: ObjectMeta, before: ObjectMeta): Status
   return [{ reason: 'FieldValueInvalid', message, field: 'metadata.uid' }];
 }
 
-const OF_THE_SERVER = [
-  'uid',
-  'resourceVersion',
-  'generation',
-  'creationTimestamp',
-  'deletionTimestamp',
-  'deletionGracePeriodSeconds',
-  'generateName',
-  'managedFields',
-  'name',
-  'namespace',
-] as const;
-
 /** What was sent, with what only the server decides as it was. */
 export function withServerMetadata(sent: ObjectMeta, before: ObjectMeta): ObjectMeta {
-  const kept = Object.fromEntries(OF_THE_SERVER.filter((name) => name in before).map((name) => [name, before[name]]));
-  return { ...without(sent as JsonObject, ...OF_THE_SERVER), ...kept };
+  const kept = Object.fromEntries(SERVER_METADATA.filter((name) => name in before).map((name) => [name, before[name]]));
+  return { ...without(sent as JsonObject, ...SERVER_METADATA), ...kept };
 }
 
 /** The generation counts changes of everything but metadata and a status that is a subresource; builtin kinds here have none. */

@@ -1,0 +1,110 @@
+import { DeleteSnapshotCommand, DeregisterImageCommand } from '@aws-sdk/client-ec2';
+import type { Image } from '../policy/model.ts';
+import type { CallOf, Destruction } from '../policy/plan.ts';
+import { describe, isNothing } from '../policy/sharing.ts';
+import { TAG } from '../policy/tags.ts';
+import type { CallOptions } from './aws-clients.ts';
+import { AwsError } from './aws-error.ts';
+import { CalledOff } from './called-off.ts';
+import type { OpenTarget } from './inventories.ts';
+import { describeImages, describeSnapshots } from './listing.ts';
+
+/** Deregisters an image, after a last look at it and at who may launch it. */
+export async function deregister(
+  call: CallOf<'deregister'>,
+  destroys: Destruction | undefined,
+  { ec2, inventory }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
+  const id = call.imageId;
+  const fresh = (await describeImages(ec2, [{ Name: 'image-id', Values: [id] }], options)).get(id);
+  if (!fresh) throw new CalledOff('NotVisible', `${id} is not shown any more; it is looked at again`);
+  const planned = inventory.image(id);
+  const objection = changedSince(planned, fresh, destroys) ?? (await sharedSince({ ec2, inventory }, fresh, options));
+  if (objection !== undefined)
+    throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
+  try {
+    await ec2.send(new DeregisterImageCommand({ ImageId: id }));
+  } catch (error) {
+    // Somebody was faster: an image that was deregistered is `Unavailable` first.
+    const isGone =
+      error instanceof AwsError && (error.class === 'notFound' || error.code === 'InvalidAMIID.Unavailable');
+    if (!isGone) throw error;
+  }
+  inventory.overlay.removed(id);
+}
+
+/** The tags that tell whose an image or snapshot is. */
+const IDENTITY = [TAG.policyUid, TAG.cluster, TAG.sourceImage, TAG.sourceAccount, TAG.sourceRegion];
+
+/** What about an image speaks against removing it that was not so when it was planned. */
+function changedSince(planned: Image | undefined, fresh: Image, destroys: Destruction | undefined): string | undefined {
+  if (!planned) return 'was not in the listing';
+  for (const key of IDENTITY) {
+    if (fresh.tags[key] !== planned.tags[key]) return `carries another tag ${key}`;
+  }
+  if (fresh.tags[TAG.hold] !== planned.tags[TAG.hold]) return 'carries a hold';
+  if (fresh.protection !== planned.protection) return 'got another deregistration protection';
+  if (destroys && fresh.state !== destroys.state) return `became ${fresh.state}`;
+  if ((fresh.lastLaunchedAt ?? 0) > (planned.lastLaunchedAt ?? 0)) return 'was launched';
+  return undefined;
+}
+
+/**
+ * Nothing that is shared is ever found unused, and who may launch it was asked at the last resync perhaps. The answer is
+ * remembered, so that the next plan knows.
+ */
+async function sharedSince(
+  { ec2, inventory }: Pick<OpenTarget, 'ec2' | 'inventory'>,
+  { id, state }: Image,
+  options: CallOptions,
+): Promise<string | undefined> {
+  if (state !== 'available') return undefined;
+  await inventory.fetch({ kind: 'launchGrants', target: ec2.target, imageId: id }, options);
+  const answer = inventory.view().launchGrants.get(id);
+  if (!answer?.ok) return 'has launch permissions that could not be read';
+  return isNothing(answer.value) ? undefined : `was shared with ${describe(answer.value)}`;
+}
+
+/** Deletes a snapshot, after a last look at it and at who uses it. */
+export async function deleteSnapshot(
+  call: CallOf<'deleteSnapshot'>,
+  { ec2, inventory }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
+  const id = call.snapshotId;
+  const users = await describeImages(ec2, [{ Name: 'block-device-mapping.snapshot-id', Values: [id] }], options);
+  const user = users
+    .values()
+    .find((image) => image.state !== 'deregistered' && image.volumes.some(({ snapshotId }) => snapshotId === id));
+  if (user)
+    throw new CalledOff(
+      'SnapshotInUse',
+      `kept: ${id} is used by ${user.id}`,
+      user.id === call.of ? 'retries' : 'keeps',
+    );
+  const fresh = (await describeSnapshots(ec2, [{ Name: 'snapshot-id', Values: [id] }], options)).get(id);
+  const planned = inventory.snapshot(id);
+  if (
+    fresh &&
+    (IDENTITY.some((key) => fresh.tags[key] !== planned?.tags[key]) ||
+      fresh.tags[TAG.kept] !== undefined ||
+      fresh.tags[TAG.hold] !== undefined)
+  ) {
+    throw new CalledOff('SnapshotChanged', `${id} carries other tags since this was planned; it is decided again`);
+  }
+  try {
+    await ec2.send(new DeleteSnapshotCommand({ SnapshotId: id }));
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error;
+    if (error.code === 'InvalidSnapshot.InUse') {
+      // Right after its image went EC2 refuses for a while; for another image it refuses for good.
+      const named = /in use by (ami-[0-9a-f]+)/.exec(error.message)?.[1];
+      if (named !== undefined && named !== call.of)
+        throw new CalledOff('SnapshotInUse', `kept: ${id} is used by ${named}`, 'keeps');
+      throw new CalledOff('SnapshotInUse', `${id} cannot be deleted yet: ${error.message}`);
+    }
+    if (error.class !== 'notFound') throw error;
+  }
+  inventory.overlay.removed(id);
+}
