@@ -12,7 +12,7 @@ import { EventRecorder } from '../../src/kube/event-recorder.ts';
 import { ensureFinalizer, removeFinalizer } from '../../src/kube/finalizer.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { Reflector } from '../../src/kube/reflector.ts';
-import type { ResourceClient } from '../../src/kube/resource-client.ts';
+import { ResourceClient } from '../../src/kube/resource-client.ts';
 import { writeStatus } from '../../src/kube/status-writer.ts';
 import type { Transport } from '../../src/kube/transport.ts';
 import { policyClient } from './policy-client.ts';
