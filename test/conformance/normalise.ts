@@ -1,3 +1,9 @@
+/**
+ * Lists whose order is chance: managers are in the order of times to the second, conflicts with them in none, and
+ * the resources of a group in the order in which their definitions happened to be established.
+ */
+const UNORDERED: ReadonlySet<string> = new Set(['managedFields', 'causes', 'resources']);
+
 /** What may differ between two servers that do the same: ids, times, versions and generated names. */
 export class Normaliser {
   readonly #labels = new Map<string, string>();
@@ -31,14 +37,13 @@ export class Normaliser {
       return 'uid' in parent ? this.#label(`rv:${value}`, 'rv') : 'VERSION';
     }
     if (key === 'continue' && value !== '') return 'CONTINUE';
-    if ((key === 'managedFields' || key === 'causes') && Array.isArray(value)) return this.#sorted(value);
+    if (UNORDERED.has(key) && Array.isArray(value)) return this.#sorted(value);
     if (key === 'cells' && Array.isArray(value)) {
       return value.map((cell: unknown) => (/^\d+s$/.test(String(cell)) ? 'AGE' : this.value(cell)));
     }
     return this.value(value);
   }
 
-  /** Managers are in the order of times to the second, and conflicts with them in none: that is chance. */
   #sorted(entries: readonly unknown[]): unknown {
     const written = entries.map((entry) => this.value(entry));
     return written.toSorted((one, other) => (JSON.stringify(one) < JSON.stringify(other) ? -1 : 1));
