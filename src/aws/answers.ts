@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
 import type { Answer, Inventory, LaunchGrants, Need, References } from '../policy/model.ts';
-import type { CallOptions, Ec2Api } from './aws-clients.ts';
+import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { grantsFrom } from './from-sdk.ts';
 import type { Overlay } from './overlay.ts';
 import { readReferences } from './references.ts';
@@ -27,7 +27,7 @@ const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence
 
 /** What no listing tells, and what is therefore asked image by image, only where a plan depends on it. */
 export class Answers {
-  readonly #ec2: Ec2Api;
+  readonly #ec2: ServiceApi;
   readonly #clock: Clock;
   readonly #overlay: Overlay;
   readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
@@ -36,8 +36,8 @@ export class Answers {
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
   readonly #asking = new Map<string, Promise<void>>();
 
-  constructor(ec2: Ec2Api, clock: Clock, overlay: Overlay) {
-    this.#ec2 = ec2;
+  constructor(services: TargetServices, clock: Clock, overlay: Overlay) {
+    this.#ec2 = services.ec2;
     this.#clock = clock;
     this.#overlay = overlay;
   }

@@ -1,5 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { type DescribeRegionsCommand, EC2Client, type EC2ClientConfig } from '@aws-sdk/client-ec2';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient, type STSClientConfig } from '@aws-sdk/client-sts';
 import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import type { Clock } from '../ambient/clock.ts';
@@ -7,11 +9,11 @@ import type { Random } from '../ambient/random.ts';
 import type { Target } from '../policy/model.ts';
 import { AwsTime } from './aws-time.ts';
 import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
-import { actionOf, type Ec2Command, mayRepeat, refuseEmptyLists } from './ec2-command.ts';
 import { isRead, toAwsError } from './error-table.ts';
 import { Persistence, wasSignedWrong, withSecondChance } from './persistence.ts';
 import { type BucketReading, type Priority, RateBudget } from './rate-budget.ts';
 import { Regions } from './regions.ts';
+import { actionOf, mayRepeat, refuseEmptyLists, type SdkCommand } from './sdk-command.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 export interface CallOptions {
@@ -34,17 +36,24 @@ export interface CallReport {
   readonly ms: number;
 }
 
-/** EC2 in one target. */
-export interface Ec2Api {
+/** One service of AWS in one target. */
+export interface ServiceApi {
   readonly target: Target;
   /**
    * Sends a command as soon as the rate budget lets it through, with retries where they can do no harm.
    * @throws AwsError, or the reason of the signal
    */
   send<Input extends object, Output extends object>(
-    command: Ec2Command<Input, Output>,
+    command: SdkCommand<Input, Output>,
     options?: CallOptions,
   ): Promise<Output>;
+}
+
+/** The services that have an endpoint in every region, as a target has them. */
+export interface TargetServices {
+  readonly ec2: ServiceApi;
+  readonly kms: ServiceApi;
+  readonly ssm: ServiceApi;
 }
 
 export interface AwsClientsOptions {
@@ -64,6 +73,13 @@ export interface AwsClientsOptions {
   readonly carrier?: NonNullable<STSClientConfig['requestHandler']>;
   readonly onCall?: (call: CallReport) => void;
 }
+
+/** How the client of each service is made. Their stacks are one at run time; their types differ in the operations. */
+const CLIENTS: Readonly<Record<keyof TargetServices, (configuration: EC2ClientConfig) => EC2Client>> = {
+  ec2: (configuration) => new EC2Client(configuration),
+  kms: (configuration) => new KMSClient(configuration) as unknown as EC2Client,
+  ssm: (configuration) => new SSMClient(configuration) as unknown as EC2Client,
+};
 
 const SESSION_NAME = 'amifleet';
 /** Sockets for each host, and so calls under way for each region. */
@@ -130,9 +146,18 @@ export class AwsClients {
     });
   }
 
-  /** EC2 in a target, reached as `access` says. Nothing is asked of AWS before the first call. */
-  ec2(target: Target, access: AccountAccess): Ec2Api {
-    return { target, send: (command, options = {}) => this.#send(target, access, command, options) };
+  /** The services of a target, reached as `access` says. Nothing is asked of AWS before the first call. */
+  services(target: Target, access: AccountAccess): TargetServices {
+    const api = (service: keyof TargetServices): ServiceApi => ({
+      target,
+      send: (command, options = {}) => this.#send(service, target, access, command, options),
+    });
+    return { ec2: api('ec2'), kms: api('kms'), ssm: api('ssm') };
+  }
+
+  /** EC2 in a target. */
+  ec2(target: Target, access: AccountAccess): ServiceApi {
+    return this.services(target, access).ec2;
   }
 
   /**
@@ -155,14 +180,15 @@ export class AwsClients {
   }
 
   async #send<Input extends object, Output extends object>(
+    service: keyof TargetServices,
     target: Target,
     access: AccountAccess,
-    command: Ec2Command<Input, Output>,
+    command: SdkCommand<Input, Output>,
     { priority = 'normal', signal }: CallOptions,
   ): Promise<Output> {
     const action = actionOf(command);
     refuseEmptyLists(action, target, command.input);
-    const client = this.#client(target, access);
+    const client = this.#client(service, target, access);
     // A signal of a whole pass or process has as many listeners as calls that wait for it.
     if (signal) setMaxListeners(0, signal);
     const abortable = isRead(action) ? signal : undefined;
@@ -208,11 +234,11 @@ export class AwsClients {
     return answer;
   }
 
-  #client(target: Target, access: AccountAccess): EC2Client {
-    const id = [target.region, access.account, access.roleArn, access.externalId].join('\n');
+  #client(service: keyof TargetServices, target: Target, access: AccountAccess): EC2Client {
+    const id = [service, target.region, access.account, access.roleArn, access.externalId].join('\n');
     let client = this.#clients.get(id);
     if (!client) {
-      client = new EC2Client({
+      client = CLIENTS[service]({
         ...this.#shared,
         region: target.region,
         credentials: withoutCache(() => this.#credentials.forAccount(access)),
@@ -274,10 +300,10 @@ const withoutCache = (source: KeySource): KeySource => Object.assign(() => sourc
 
 async function send<Input extends object, Output extends object>(
   client: EC2Client,
-  command: Ec2Command<Input, Output>,
+  command: SdkCommand<Input, Output>,
   abortSignal: AbortSignal | undefined,
 ): Promise<Output> {
-  // See Ec2Command: one operation stands for all.
+  // See SdkCommand: one operation stands for all.
   const answer: unknown = await client.send(
     command as unknown as DescribeRegionsCommand,
     abortSignal ? { abortSignal } : {},

@@ -1,14 +1,13 @@
 import type { Clock } from '../ambient/clock.ts';
 import { type Tags, type Target, targetKey } from '../policy/model.ts';
-import type { AwsClients, Ec2Api } from './aws-clients.ts';
+import type { AwsClients, TargetServices } from './aws-clients.ts';
 import type { AccountAccess } from './credentials.ts';
 import type { Scope } from './listing.ts';
 import { SETTLES_WITHIN_MS } from './overlay.ts';
 import { TargetInventory } from './target-inventory.ts';
 
 /** A target that can be talked to. */
-export interface OpenTarget {
-  readonly ec2: Ec2Api;
+export interface OpenTarget extends TargetServices {
   readonly inventory: TargetInventory;
   readonly clock: Clock;
 }
@@ -43,11 +42,11 @@ export class Inventories {
     const key = [targetKey(target), access.roleArn ?? '', access.externalId ?? ''].join(' ');
     let open = this.#open.get(key);
     if (!open) {
-      const ec2 = this.#clients.ec2(target, access);
+      const services = this.#clients.services(target, access);
       open = {
-        ec2,
+        ...services,
         clock: this.#clock,
-        inventory: new TargetInventory(ec2, this.#clock, () => this.#clients.time.now(), scope),
+        inventory: new TargetInventory(services, this.#clock, () => this.#clients.time.now(), scope),
       };
       this.#open.set(key, open);
     }

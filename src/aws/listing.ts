@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { Image, Snapshot } from '../policy/model.ts';
 import { TAG } from '../policy/tags.ts';
-import type { CallOptions, Ec2Api } from './aws-clients.ts';
+import type { CallOptions, ServiceApi } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
 import { imageFrom, snapshotFrom } from './from-sdk.ts';
 
@@ -20,14 +20,14 @@ export type Scope = 'own' | 'copies';
  * Lists the images of a target to the last page. Deprecated and disabled ones are asked for by name: EC2 hides them.
  * @throws AwsError when any page fails: half a listing is none
  */
-export async function listImages(ec2: Ec2Api, scope: Scope, options: CallOptions): Promise<Map<string, Image>> {
+export async function listImages(ec2: ServiceApi, scope: Scope, options: CallOptions): Promise<Map<string, Image>> {
   const filters: Filter[] = scope === 'copies' ? [{ Name: 'tag-key', Values: [TAG.sourceImage] }] : [];
   return await describeImages(ec2, filters, options);
 }
 
 /** Images of the account that match EC2 filters. Unknown values in a filter are passed over, unlike unknown ids. */
 export async function describeImages(
-  ec2: Ec2Api,
+  ec2: ServiceApi,
   filters: readonly Filter[],
   options: CallOptions,
 ): Promise<Map<string, Image>> {
@@ -55,13 +55,13 @@ export async function describeImages(
 }
 
 /** Lists the snapshots that carry our tags. */
-export async function listSnapshots(ec2: Ec2Api, options: CallOptions): Promise<Map<string, Snapshot>> {
+export async function listSnapshots(ec2: ServiceApi, options: CallOptions): Promise<Map<string, Snapshot>> {
   return await describeSnapshots(ec2, [{ Name: 'tag-key', Values: [TAG.sourceImage] }], options);
 }
 
 /** Snapshots of the account that match EC2 filters. */
 export async function describeSnapshots(
-  ec2: Ec2Api,
+  ec2: ServiceApi,
   filters: readonly Filter[],
   options: CallOptions,
 ): Promise<Map<string, Snapshot>> {
@@ -91,7 +91,7 @@ const FILTER_VALUES = 200;
 
 /** Which of these ids are images of the account by now, and not deregistered. */
 export async function imagesById(
-  ec2: Ec2Api,
+  ec2: ServiceApi,
   ids: readonly string[],
   options: CallOptions,
 ): Promise<Map<string, Image>> {
@@ -114,7 +114,7 @@ export type ById =
  * Asks for one image by its id. A new id may be `notFound` for a while; an image that was deregistered first answers with
  * an empty list, in the state `deregistered`, or as no longer available (ec2-facts 2.4 and 8.1).
  */
-export async function describeById(ec2: Ec2Api, imageId: string, options: CallOptions): Promise<ById> {
+export async function describeById(ec2: ServiceApi, imageId: string, options: CallOptions): Promise<ById> {
   try {
     const answer: DescribeImagesCommandOutput = await ec2.send(
       new DescribeImagesCommand({ ImageIds: [imageId], IncludeDeprecated: true, IncludeDisabled: true }),

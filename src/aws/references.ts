@@ -4,7 +4,7 @@ import {
   type ResourceTypeRequest,
 } from '@aws-sdk/client-ec2';
 import type { Answer, References } from '../policy/model.ts';
-import type { Ec2Api } from './aws-clients.ts';
+import type { ServiceApi } from './aws-clients.ts';
 
 /** Every version of a launch template, and not only the ten newest, which is the default (ec2-facts 8.4). */
 const ALL_VERSIONS: ResourceTypeRequest = {
@@ -16,7 +16,11 @@ const ALL_VERSIONS: ResourceTypeRequest = {
  * What refers to an image in its own account and region. Whatever cannot be read completely is no answer.
  * @throws the reason of the signal, and nothing else
  */
-export async function readReferences(ec2: Ec2Api, imageId: string, signal?: AbortSignal): Promise<Answer<References>> {
+export async function readReferences(
+  ec2: ServiceApi,
+  imageId: string,
+  signal?: AbortSignal,
+): Promise<Answer<References>> {
   const found: string[] = [];
   let token: string | undefined;
   try {

@@ -1,7 +1,7 @@
 import { DescribeRegionsCommand } from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
 import type { Target } from '../policy/model.ts';
-import type { Ec2Api } from './aws-clients.ts';
+import type { ServiceApi } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
 import type { AccountAccess } from './credentials.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -20,10 +20,10 @@ interface Known {
 export class Regions {
   readonly #clock: Clock;
   readonly #home: string;
-  readonly #ec2: (target: Target, access: AccountAccess) => Ec2Api;
+  readonly #ec2: (target: Target, access: AccountAccess) => ServiceApi;
   readonly #known = new Map<string, Known>();
 
-  constructor(clock: Clock, home: string, ec2: (target: Target, access: AccountAccess) => Ec2Api) {
+  constructor(clock: Clock, home: string, ec2: (target: Target, access: AccountAccess) => ServiceApi) {
     this.#clock = clock;
     this.#home = home;
     this.#ec2 = ec2;

@@ -6,7 +6,7 @@ import { TAG } from '../policy/tags.ts';
 import { type Attempt, attemptIn, nextAttempt } from '../policy/token.ts';
 import { foreignKey } from '../policy/versions.ts';
 import { Answers, type AnswersFrom } from './answers.ts';
-import type { CallOptions, Ec2Api } from './aws-clients.ts';
+import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { describeById, imagesById, listImages, listSnapshots, type Scope } from './listing.ts';
 import { Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
 
@@ -28,7 +28,7 @@ const NOTHING: Pick<Listing, 'images' | 'snapshots' | 'begun'> = { images: new M
  */
 export class TargetInventory {
   readonly overlay: Overlay;
-  readonly #ec2: Ec2Api;
+  readonly #ec2: ServiceApi;
   readonly #clock: Clock;
   readonly #awsNow: () => number;
   #scope: Scope;
@@ -38,13 +38,13 @@ export class TargetInventory {
   readonly #lost = new Map<string, Attempt>();
   readonly #confirmedGone = new Set<string>();
 
-  constructor(ec2: Ec2Api, clock: Clock, awsNow: () => number, scope: Scope) {
-    this.#ec2 = ec2;
+  constructor(services: TargetServices, clock: Clock, awsNow: () => number, scope: Scope) {
+    this.#ec2 = services.ec2;
     this.#clock = clock;
     this.#awsNow = awsNow;
     this.#scope = scope;
     this.overlay = new Overlay(clock);
-    this.#answers = new Answers(ec2, clock, this.overlay);
+    this.#answers = new Answers(services, clock, this.overlay);
   }
 
   /** From now on every image is listed, because a selector looks for sources here. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/ambient/clock.ts';
 import { seededRandom } from '../../src/ambient/random.ts';
-import { AwsClients, type Ec2Api } from '../../src/aws/aws-clients.ts';
+import { AwsClients, type ServiceApi } from '../../src/aws/aws-clients.ts';
 import { describeById, describeImages, imagesById, listImages, listSnapshots } from '../../src/aws/listing.ts';
 import { TAG } from '../../src/policy/tags.ts';
 import { callerIn, failure, type QueryServer, queryServer, success } from './query-server.ts';
@@ -10,7 +10,7 @@ const ACCOUNT = '111122223333';
 
 let server: QueryServer;
 let clients: AwsClients;
-let ec2: Ec2Api;
+let ec2: ServiceApi;
 
 beforeEach(async () => {
   server = await queryServer();

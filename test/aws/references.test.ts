@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/ambient/clock.ts';
 import { seededRandom } from '../../src/ambient/random.ts';
-import { AwsClients, type Ec2Api } from '../../src/aws/aws-clients.ts';
+import { AwsClients, type ServiceApi } from '../../src/aws/aws-clients.ts';
 import { readReferences } from '../../src/aws/references.ts';
 import { callerIn, failure, html, type QueryServer, queryServer, success } from './query-server.ts';
 
@@ -11,7 +11,7 @@ const reference = (type: string, arn: string): string =>
 
 let server: QueryServer;
 let clients: AwsClients;
-let ec2: Ec2Api;
+let ec2: ServiceApi;
 
 beforeEach(async () => {
   server = await queryServer();

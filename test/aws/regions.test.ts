@@ -1,7 +1,7 @@
 import { DescribeImagesCommand } from '@aws-sdk/client-ec2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
-import type { Ec2Api } from '../../src/aws/aws-clients.ts';
+import type { ServiceApi } from '../../src/aws/aws-clients.ts';
 import { AwsError } from '../../src/aws/aws-error.ts';
 import { Regions } from '../../src/aws/regions.ts';
 import type { Target } from '../../src/policy/model.ts';
@@ -58,7 +58,7 @@ describe('an explanation', () => {
   const refused = (code: string, target = FAR): AwsError =>
     new AwsError({ class: 'access', code, action: 'DescribeImages', target, certain: true, why: 'no' });
   const regionsThat = (answer: () => Promise<object>): Regions =>
-    new Regions(new VirtualClock(0), 'us-east-1', (target) => ({ target, send: answer as Ec2Api['send'] }));
+    new Regions(new VirtualClock(0), 'us-east-1', (target) => ({ target, send: answer as ServiceApi['send'] }));
   const enabled = regionsThat(async () => ({ Regions: [{ RegionName: 'us-east-1' }, { RegionName: 'ap-east-1' }] }));
   const elsewhere = regionsThat(async () => ({ Regions: [{ RegionName: 'us-east-1' }] }));
 

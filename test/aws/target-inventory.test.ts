@@ -107,7 +107,7 @@ describe('a listing', () => {
         return answer;
       }) as OpenTarget['ec2']['send'],
     };
-    const inventory = new TargetInventory(slow, aws.clock, () => aws.clients.time.now(), 'own');
+    const inventory = new TargetInventory({ ...home, ec2: slow }, aws.clock, () => aws.clients.time.now(), 'own');
     const older = inventory.observe(now, {});
     while (aws.count('DescribeImages') < 1) await new Promise((resolve) => setImmediate(resolve));
     await home.ec2.send(new CreateTagsCommand({ Resources: [SOURCE], Tags: [{ Key: 'new', Value: 'yes' }] }));

@@ -16,7 +16,8 @@ export function awsCarrier(aws: Simulator, life: Lifeline): Carrier {
       const query = Object.entries(request.query ?? {}).map(([name, value]) => `${name}=${String(value)}`);
       const body =
         typeof request.body === 'string' ? request.body : Buffer.from((request.body ?? '') as Uint8Array).toString();
-      const action = /(?:^|&)Action=(\w+)/.exec(body)?.[1] ?? '';
+      const target = request.headers['x-amz-target'] ?? request.headers['X-Amz-Target'];
+      const action = target?.split('.')[1] ?? /(?:^|&)Action=(\w+)/.exec(body)?.[1] ?? '';
       const answer = await life.call(`aws ${action}`, isMutation(action), () =>
         aws.handle({
           method: request.method,

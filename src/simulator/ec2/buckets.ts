@@ -1,5 +1,3 @@
-import { Refusal } from './refusal.ts';
-
 interface Size {
   readonly burst: number;
   readonly refill: number;
@@ -28,9 +26,9 @@ export class Buckets {
 
   /**
    * @param unfiltered whether it is a listing with neither filter nor pages, which has a smaller bucket of its own
-   * @throws Refusal RequestLimitExceeded
+   * @returns false when there is none: the call is refused
    */
-  take(account: string, region: string, action: string, now: number, unfiltered: boolean): void {
+  take(account: string, region: string, action: string, now: number, unfiltered: boolean): boolean {
     const reads = /^(Describe|List|Get|Search)/.test(action);
     const size = SIZES[action] ?? (reads ? (unfiltered ? UNFILTERED : READS) : OTHERS);
     const key = `${account}/${region} ${action}${unfiltered ? ' unfiltered' : ''}`;
@@ -38,8 +36,9 @@ export class Buckets {
     const tokens = Math.min(size.burst, state.tokens + ((now - state.at) / 1000) * size.refill);
     if (tokens < 1) {
       this.#state.set(key, { tokens, at: now });
-      throw new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503);
+      return false;
     }
     this.#state.set(key, { tokens: tokens - 1, at: now });
+    return true;
   }
 }

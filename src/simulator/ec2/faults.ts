@@ -82,12 +82,12 @@ const STATUS: Readonly<Record<string, number>> = {
   UnauthorizedOperation: 403,
 };
 
-/** What EC2 or STS says when a fault is one that is said. */
+/** What a service says when a fault is one that is said. */
 export function refusalOf(kind: FaultKind | undefined, service: Service): Refusal | undefined {
   if (kind === 'throttle')
     return service === 'ec2'
       ? new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503)
-      : new Refusal('Throttling', 'Rate exceeded', 400);
+      : new Refusal(service === 'sts' ? 'Throttling' : 'ThrottlingException', 'Rate exceeded', 400);
   if (kind === 'http-500') return new Refusal('InternalError', 'An internal error has occurred', 500);
   if (kind?.startsWith('error-') !== true) return undefined;
   const code = kind.slice('error-'.length);

@@ -1,4 +1,4 @@
-/** A request that EC2 or STS refuses, with the code, words and HTTP status that they use. */
+/** A request that a service refuses, with the code, words and HTTP status that they use. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: string;

@@ -5,6 +5,7 @@ import type { Call } from './call.ts';
 import { type CallCount, CallLog } from './call-log.ts';
 import { type Fault, type FaultKind, Faults, refusalOf } from './faults.ts';
 import { hasFilter } from './filters.ts';
+import { JSON_OPERATIONS } from './json-operations.ts';
 import { OPERATIONS } from './operations.ts';
 import { inNoOrder } from './order.ts';
 import { Paging } from './paging.ts';
@@ -14,7 +15,7 @@ import { authFailure, Refusal } from './refusal.ts';
 import { readRequest, type SignedRequest, type SimRequest, serviceOf } from './request.ts';
 import type { Seed } from './seed.ts';
 import type { SimWorld } from './sim-world.ts';
-import { type Identity, Sts } from './sts.ts';
+import { type Identity, type Service, Sts } from './sts.ts';
 import { viewOf, type WorldView } from './world-view.ts';
 import { ec2Answer, ec2Error, stsAnswer, stsError } from './xml.ts';
 
@@ -80,7 +81,7 @@ interface State {
 const STALE_MS = 60_000;
 
 /**
- * EC2 and STS in memory, behind their real Query protocol.
+ * EC2, STS, KMS and SSM in memory, behind their real protocols.
  * @throws Error when the seed refers to something that is not there
  */
 export function createSimulator(options: { readonly seed: Seed; readonly clock: Clock }): Simulator {
@@ -101,10 +102,11 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     handle(request) {
       requests++;
       const id = `00000000-0000-4000-8000-${String(requests).padStart(12, '0')}`;
+      const service = serviceOf(request);
       const answer = (status: number, body: string, instead?: 'reset' | 'silence' | 'cut'): SimResponse => ({
         status,
         headers: {
-          'content-type': 'text/xml;charset=UTF-8',
+          'content-type': isJson(service) ? 'application/x-amz-json-1.1' : 'text/xml;charset=UTF-8',
           'x-amzn-requestid': id,
           date: new Date(clock.now()).toUTCString(),
         },
@@ -122,7 +124,8 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       } catch (error) {
         if (!(error instanceof Refusal)) throw error;
         const { code, message, status } = error;
-        const say = serviceOf(request) === 'sts' ? stsError : ec2Error;
+        if (isJson(service)) return answer(status, JSON.stringify({ __type: code, message }));
+        const say = service === 'sts' ? stsError : ec2Error;
         return answer(status, say(code, message, id));
       }
     },
@@ -156,9 +159,8 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
 
   /** Carries a call out and counts it, refused or not; `kind` says what else is to go wrong. */
   function carryOut(signed: SignedRequest, id: string): { readonly body: string; readonly kind?: FaultKind } {
-    const { region, service, query } = signed;
+    const { region, service, query, action } = signed;
     const caller = state.sts.identify(signed.accessKey, signed.sessionToken, service);
-    const action = query.get('Action');
     if (action === undefined) throw new Refusal('MissingAction', 'The request must contain the parameter Action');
     const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(action, caller.account, region, outcome);
     const kind = faults.next(action, caller.account, region);
@@ -166,23 +168,44 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       note('failed');
       return { body: '', kind };
     }
-    const mutates = service === 'ec2' && OPERATIONS[action]?.mutates === true;
+    const operations = service === 'sts' ? {} : isJson(service) ? JSON_OPERATIONS[service] : OPERATIONS;
+    const mutates = Object.hasOwn(operations, action) && operations[action]?.mutates === true;
     const event: CallEvent = { action, account: caller.account, region, parameters: query.entries(), mutates };
     for (const listener of beforeCall) listener(event);
     try {
       const refusal = refusalOf(kind, service);
       if (refusal) throw refusal;
-      const body =
-        service === 'sts'
-          ? stsAnswer(action, id, state.sts.answer(action, query, caller, region))
-          : ec2(event, query, caller, id, kind === 'stale');
+      const body = answerOf(signed, event, caller, id, kind === 'stale');
       note('ok');
       return { body, ...(kind && { kind }) };
     } catch (error) {
       if (error instanceof Refusal)
-        note(/^(RequestLimitExceeded|Throttling)$/.test(error.code) ? 'throttled' : 'failed');
+        note(/^(RequestLimitExceeded|Throttling|ThrottlingException)$/.test(error.code) ? 'throttled' : 'failed');
       throw error;
     }
+  }
+
+  function answerOf(signed: SignedRequest, event: CallEvent, caller: Identity, id: string, stale: boolean): string {
+    const { service, query, region } = signed;
+    if (service === 'sts') return stsAnswer(event.action, id, state.sts.answer(event.action, query, caller, region));
+    if (isJson(service)) return json(service, event, signed.input, caller);
+    return ec2(event, query, caller, id, stale);
+  }
+
+  function json(service: JsonService, event: CallEvent, input: SignedRequest['input'], caller: Identity): string {
+    const { world, buckets } = state;
+    const { action, region } = event;
+    const operations = JSON_OPERATIONS[service];
+    if (!world.isEnabled(caller.account, region))
+      throw new Refusal('UnrecognizedClientException', 'The security token included in the request is invalid.');
+    const operation = Object.hasOwn(operations, action) ? operations[action] : undefined;
+    if (!operation) throw new Refusal('UnknownOperationException', '');
+    if (!buckets.take(caller.account, region, action, world.now(), false))
+      throw new Refusal('ThrottlingException', 'Rate exceeded');
+    const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
+    const body = JSON.stringify(operation.run({ input, world, place: world.place(caller.account, region) }));
+    if (before) for (const listener of afterMutation) listener(event, before, viewOf(world));
+    return body;
   }
 
   function ec2(event: CallEvent, query: Query, caller: Identity, id: string, stale: boolean): string {
@@ -191,7 +214,8 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     if (!world.isEnabled(caller.account, region)) throw authFailure();
     const operation = Object.hasOwn(OPERATIONS, action) ? OPERATIONS[action] : undefined;
     if (!operation) throw new Refusal('InvalidAction', `The action ${action} is not valid for this web service.`);
-    buckets.take(caller.account, region, action, world.now(), isUnfiltered(action, query));
+    if (!buckets.take(caller.account, region, action, world.now(), isUnfiltered(action, query)))
+      throw new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503);
     checkParameters(query, operation.parameters);
     if (query.flag('DryRun'))
       throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
@@ -207,6 +231,9 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     }
   }
 }
+
+type JsonService = keyof typeof JSON_OPERATIONS;
+const isJson = (service: Service): service is JsonService => service === 'kms' || service === 'ssm';
 
 function addUse(world: SimWorld, { account, region, imageId, template }: Use): void {
   const place = world.place(account, region);

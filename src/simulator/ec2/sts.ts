@@ -12,7 +12,7 @@ export interface Identity {
 }
 
 /** Which service is called: they word the refusal of keys differently. */
-export type Service = 'ec2' | 'sts';
+export type Service = 'ec2' | 'sts' | 'kms' | 'ssm';
 
 const ROLE_KEY = 'ASIASIM';
 const USER_KEY = /^AKIASIM(\d{12})$/;
@@ -41,10 +41,7 @@ export class Sts {
     }
     const session = this.#sessions.get(accessKeyId);
     if (session?.token !== sessionToken || !session) throw unknownKey(service);
-    if (session.expires <= this.#world.now())
-      throw service === 'sts'
-        ? new Refusal('ExpiredToken', 'The security token included in the request is expired', 403)
-        : new Refusal('RequestExpired', 'Request has expired.', 400);
+    if (session.expires <= this.#world.now()) throw expired(service);
     return session;
   }
 
@@ -113,10 +110,20 @@ export class Sts {
   }
 }
 
-const unknownKey = (service: Service): Refusal =>
-  service === 'sts'
+function unknownKey(service: Service): Refusal {
+  if (service === 'ec2')
+    return new Refusal('AuthFailure', 'AWS was not able to validate the provided access credentials', 401);
+  return service === 'sts'
     ? new Refusal('InvalidClientTokenId', 'The security token included in the request is invalid.', 403)
-    : new Refusal('AuthFailure', 'AWS was not able to validate the provided access credentials', 401);
+    : new Refusal('UnrecognizedClientException', 'The security token included in the request is invalid.');
+}
+
+function expired(service: Service): Refusal {
+  if (service === 'ec2') return new Refusal('RequestExpired', 'Request has expired.', 400);
+  return service === 'sts'
+    ? new Refusal('ExpiredToken', 'The security token included in the request is expired', 403)
+    : new Refusal('ExpiredTokenException', 'The security token included in the request is expired');
+}
 
 const invalid = (value: string, parameter: string, constraint: string): Refusal =>
   new Refusal(

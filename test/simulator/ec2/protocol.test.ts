@@ -80,7 +80,7 @@ describe('the wire', () => {
     const unsigned = await fetch(sim.url, { method: 'POST', body: 'Action=DescribeImages' });
     expect(unsigned.status).toBe(403);
     expect(await unsigned.text()).toContain('<Code>MissingAuthenticationToken</Code>');
-    expect(await (await sim.wire('Action=ListKeys', { service: 'kms' })).text()).toContain('not kms');
+    expect(await (await sim.wire('Action=ListBuckets', { service: 's3' })).text()).toContain('not s3');
   });
 
   it('escapes what is marked up', async () => {

@@ -1,4 +1,6 @@
 import { EC2Client } from '@aws-sdk/client-ec2';
+import { KMSClient } from '@aws-sdk/client-kms';
+import { SSMClient } from '@aws-sdk/client-ssm';
 import { STSClient } from '@aws-sdk/client-sts';
 import { afterEach, beforeEach, expect } from 'vitest';
 import { parse } from 'yaml';
@@ -81,6 +83,14 @@ export class Simulated {
 
   sts(account: string | Credentials = OWNER, region = 'us-east-1'): STSClient {
     return this.#keep(new STSClient(this.#config(account, region)));
+  }
+
+  kms(account: string | Credentials = OWNER, region = 'us-east-1'): KMSClient {
+    return this.#keep(new KMSClient(this.#config(account, region)));
+  }
+
+  ssm(account: string | Credentials = OWNER, region = 'us-east-1'): SSMClient {
+    return this.#keep(new SSMClient(this.#config(account, region)));
   }
 
   /** A control call: its status and document. */

@@ -3,10 +3,10 @@ import { AwsError } from './aws-error.ts';
 import { isRead } from './error-table.ts';
 
 /**
- * A command of the SDK for EC2, by what tells its input and output. The SDK's own types join all seven hundred
- * operations, and checking a call against them takes the compiler minutes.
+ * A command of the SDK for one of its services, by what tells its input and output. The SDK's own types join all seven
+ * hundred operations of EC2, and checking a call against them takes the compiler minutes.
  */
-export interface Ec2Command<Input extends object, Output extends object> {
+export interface SdkCommand<Input extends object, Output extends object> {
   readonly input: Input;
   resolveMiddleware(...given: never[]): (...given: never[]) => Promise<{ readonly output: Output }>;
 }
