@@ -7,6 +7,7 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import type { Clock } from '../ambient/clock.ts';
 import type { Random } from '../ambient/random.ts';
 import type { Target } from '../policy/model.ts';
+import { AwsError } from './aws-error.ts';
 import { AwsTime } from './aws-time.ts';
 import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
 import { isRead, toAwsError } from './error-table.ts';
@@ -100,6 +101,7 @@ export class AwsClients {
   readonly #connections: STSClient['config']['requestHandler'];
   readonly #clients = new Map<string, EC2Client>();
   readonly #regions: Regions;
+  #mayWrite: () => boolean = () => true;
 
   constructor(options: AwsClientsOptions) {
     const { clock, homeRegion, timeouts = { connect: 3000, answer: 30_000 } } = options;
@@ -168,6 +170,14 @@ export class AwsClients {
     return await this.#regions.of(access, signal);
   }
 
+  /**
+   * From now on a call that changes something is sent only while `mayWrite` says so. It is asked right before each is
+   * sent, however long it has waited for the rate budget (S10).
+   */
+  fence(mayWrite: () => boolean): void {
+    this.#mayWrite = mayWrite;
+  }
+
   /** What is left in each bucket of the rate budget, for metrics. */
   budget(): BucketReading[] {
     return this.#budget.read();
@@ -195,6 +205,7 @@ export class AwsClients {
     const once = async (): Promise<Output> => {
       const keys = await unlessAborted(this.#credentials.forAccount(access), signal);
       await this.#budget.acquire(target, action, { priority, ...(signal && { signal }) });
+      if (!isRead(action) && !this.#mayWrite()) throw notLeader(action, target);
       try {
         return await this.#measured(action, target, () => send(client, command, abortable));
       } catch (thrown) {
@@ -282,6 +293,17 @@ export class AwsClients {
     );
   }
 }
+
+const notLeader = (action: string, target: Target): AwsError =>
+  new AwsError({
+    class: 'refused',
+    code: 'NotLeader',
+    action,
+    target,
+    certain: true,
+    why: 'this replica is not the leader any more',
+    remedy: 'The new leader does it',
+  });
 
 /** What EC2 says when a session is over. */
 const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);

@@ -17,12 +17,18 @@ export class Inventories {
   readonly #clients: AwsClients;
   readonly #clock: Clock;
   readonly #open = new Map<string, OpenTarget>();
-  readonly #since: number;
+  /** Since when no other process writes. */
+  #since: number;
 
   constructor(clients: AwsClients, clock: Clock) {
     this.#clients = clients;
     this.#clock = clock;
     this.#since = clock.monotonic();
+  }
+
+  /** Another process has written until now. */
+  takeOver(): void {
+    this.#since = this.#clock.monotonic();
   }
 
   /** Milliseconds until what an earlier process may have written is visible for certain; 0 when it is. */

@@ -4,6 +4,8 @@ import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { AMI_POLICY, AWS_ACCOUNT, GROUP, VERSION } from '../api/group.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
+import { fencedTransport } from '../kube/fenced-transport.ts';
+import { type ElectionOptions, LeaseElection } from '../kube/lease-election.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
 import type { Transport } from '../kube/transport.ts';
@@ -23,10 +25,15 @@ export interface ControllerOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly clusterId?: string;
+  /** The lease that this replica must hold before it changes anything. Default: none, it is the only one. */
+  readonly lease?: Pick<ElectionOptions, 'namespace' | 'name' | 'identity'>;
   readonly readOnly: boolean;
   /** Milliseconds between looks at everything. */
   readonly resyncMs: number;
+  /** The caches are filled: from here on a standby can take over at once. */
   readonly onReady?: () => void;
+  /** This replica is the one that works. */
+  readonly onLeading?: () => void;
   readonly onResult?: (key: string, result: Result) => void;
   readonly onGone?: (key: string) => void;
 }
@@ -58,11 +65,28 @@ const NAMESPACES = { group: '', version: 'v1', plural: 'namespaces', kind: 'Name
 
 /**
  * Runs the controller until `stop` aborts; resolves when everything has come to rest.
- * @throws when the API server cannot be used at all, as when the CRDs are missing
+ * @throws when the API server cannot be used at all, as when the CRDs are missing, and when the lease is lost: whoever
+ *   runs it starts it anew
  */
 export async function runController(options: ControllerOptions, stop: AbortSignal): Promise<void> {
-  const { engine, transport, random, log } = options;
+  const { engine, random, log } = options;
   const { clock } = engine;
+  const election =
+    options.lease &&
+    new LeaseElection(options.transport, {
+      clock,
+      random,
+      ...options.lease,
+      onTrouble: (error) =>
+        log.warn(
+          { err: error instanceof Error ? error.message : String(error) },
+          'the lease cannot be had; it is tried again',
+        ),
+    });
+  let holds = (): boolean => !election;
+  const mayWrite = (): boolean => holds();
+  const transport = fencedTransport(options.transport, mayWrite);
+  engine.clients.fence(mayWrite);
   const policies = new ResourceClient<AmiPolicy & KubeObject>(transport, POLICIES);
   const accounts = new ResourceClient<AwsAccount & KubeObject>(transport, ACCOUNTS);
   const cluster = await clusterIdOf(options.clusterId, new ResourceClient(transport, NAMESPACES));
@@ -127,6 +151,23 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   policyView.start();
   accountView.start();
   await Promise.race([Promise.all([policyView.synced, accountView.synced]), aborted(stop)]);
+  if (!stop.aborted) {
+    options.onReady?.();
+    log.info({ cluster, policies: store.all().length, readOnly: options.readOnly }, 'controller is ready');
+  }
+  // A standby waits here, with its caches filled.
+  const leadership = await election?.acquire(stop).catch((error: unknown) => {
+    if (!stop.aborted) throw error;
+    return undefined;
+  });
+  if (leadership) {
+    holds = () => leadership.holds();
+    log.info({ lease: options.lease?.name, identity: options.lease?.identity }, 'this replica leads');
+    // What the leader before has written just now may not be visible yet.
+    engine.inventories.takeOver();
+    resyncAt = clock.monotonic();
+  }
+  const end = leadership ? AbortSignal.any([stop, leadership.lost]) : stop;
   let cancelResync = (): void => undefined;
   const resync = (): void => {
     cancelResync = clock.after(options.resyncMs, () => {
@@ -142,10 +183,10 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     for (const account of store.accounts().values()) {
       const id = account.metadata.name;
       const [namespace] = account.spec.namespaces ?? [];
-      if (stop.aborted || namespace === undefined || !engine.sweep.isDue(id)) continue;
+      if (end.aborted || namespace === undefined || !engine.sweep.isDue(id)) continue;
       const grant = grantFor(id, namespace === '*' ? 'default' : namespace, store.accounts(), options.readOnly);
       if (grant.kind !== 'granted') continue;
-      await engine.sweep.account(grant.access, { signal: stop });
+      await engine.sweep.account(grant.access, { signal: end });
       for (const policy of store.all()) {
         if (engine.sweep.targetsWith(controller.ownerOf(policy)).some((target) => target.account === id))
           queue.add(keyOf(policy));
@@ -153,15 +194,14 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     }
   };
 
-  if (!stop.aborted) {
+  if (!end.aborted) {
+    options.onLeading?.();
     resync();
-    options.onReady?.();
     void sweep();
-    log.info({ cluster, policies: store.all().length, readOnly: options.readOnly }, 'controller is ready');
   }
   const workers = runWorkers(queue, {
     concurrency: WORKERS,
-    signal: stop,
+    signal: end,
     run: async (key, signal) => {
       const begun = clock.monotonic();
       const from = Math.max(resyncAt, afresh.get(key) ?? 0);
@@ -203,8 +243,11 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   });
   await workers;
   cancelResync();
-  await Promise.all([policyView.stop(), accountView.stop()]);
   await recorder.stop();
+  // Only now: until here work in hand was finished under the lease.
+  await leadership?.release();
+  await Promise.all([policyView.stop(), accountView.stop()]);
+  if (!stop.aborted) end.throwIfAborted();
 }
 
 const keyOf = ({ metadata }: AmiPolicy): string => `${metadata.namespace}/${metadata.name}`;

@@ -12,6 +12,7 @@ export interface KubeCause {
  * - `Unreachable`: no connection, or it broke. The server may or may not have carried out the request.
  * - `Timeout`: no answer within the time allowed. The same doubt.
  * - `CredentialsUnavailable`: the credentials of the kubeconfig could not be had, so nothing was sent.
+ * - `NotLeader`: the lease was lost, so nothing was sent.
  * - `BadAnswer`: an answer that is not what the Kubernetes API answers; mostly some proxy on the way.
  *
  * The message says what was tried and why it failed. It never holds a credential: no headers, no request body, and of

@@ -27,7 +27,17 @@ export class Metrics {
     labelNames: ['namespace', 'name'] as const,
     registers: [this.registry],
   });
+  readonly #leader = new Gauge({
+    name: 'amifleet_leader',
+    help: '1 while this replica is the one that works, 0 while it stands by.',
+    registers: [this.registry],
+  });
   readonly #reasons = new Map<string, string>();
+
+  /** This replica works from now on, until it ends. */
+  leads(): void {
+    this.#leader.set(1);
+  }
 
   call(call: {
     readonly action: string;

@@ -35,7 +35,6 @@ describe('the Deployment', () => {
   const deployment = manifests.find(({ kind }) => kind === 'Deployment') as unknown as {
     spec: {
       replicas: number;
-      strategy: object;
       template: {
         spec: {
           serviceAccountName: string;
@@ -74,8 +73,12 @@ describe('the Deployment', () => {
     expect(args.filter((arg) => arg.startsWith('--') && !known.has(arg))).toEqual([]);
   });
 
-  it('is one pod at a time, that may finish the call in hand', () => {
-    expect(deployment.spec).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } });
+  it('is two pods that one Lease decides between, and they may finish the call in hand', () => {
+    expect(deployment.spec.replicas).toBe(2);
+    const args = container?.args ?? [];
+    const lease = manifests.find(({ kind }) => kind === 'Lease');
+    expect(args[args.indexOf('--lease') + 1]).toBe(`$(POD_NAMESPACE)/${lease?.metadata.name}`);
+    expect(lease?.metadata.namespace).toBe('amifleet-system');
     expect(pod.terminationGracePeriodSeconds).toBeGreaterThan(10);
   });
 });

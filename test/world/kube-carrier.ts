@@ -16,6 +16,7 @@ export function kubeCarrier(kube: KubeSimulator, clock: Clock, life: Lifeline): 
     send: async (request) => {
       request.signal?.throwIfAborted();
       const name = `kube ${request.method} ${request.path}`;
+      if (life.isPartitioned) throw new KubeError(`${name}: no connection`, { status: 0, reason: 'Unreachable' });
       const answer = await life.call(name, request.method !== 'GET', () => kube.handle(asSent(request)));
       switch (answer.kind) {
         case 'answer':

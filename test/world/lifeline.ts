@@ -14,9 +14,14 @@ export class Lifeline {
   #calls = 0;
   #cut = false;
   #calling = false;
+  /** No request to the API server arrives any more, while AWS can be reached. */
+  isPartitioned = false;
+  /** As which it runs for the lease; undefined: it runs alone. */
+  readonly identity: string | undefined;
 
-  constructor(death?: Death) {
+  constructor(death?: Death, identity?: string) {
     this.#death = death;
+    this.identity = identity;
   }
 
   /** Every change of the outside world that was begun, in order. */

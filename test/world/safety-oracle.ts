@@ -30,11 +30,14 @@ export class SafetyOracle {
   mutations = 0;
   statusWrites = 0;
   readonly #lives: Lifeline[] = [];
+  #leader: string | undefined;
   readonly #policies = new Map<string, AmiPolicy>();
 
   constructor(aws: Simulator, kube: KubeSimulator, clock: Clock) {
     kube.onWrite(({ resource, before, after }) => {
       if (resource === 'amipolicies.amifleet.io') this.#remember(before, after);
+      if (resource === 'leases.coordination.k8s.io')
+        this.#leader = (after?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity;
       if (!this.#isController()) return;
       if (resource === 'amipolicies.amifleet.io' && before && after && before['status'] !== after['status'])
         this.statusWrites++;
@@ -45,6 +48,9 @@ export class SafetyOracle {
       if (!this.#isController()) return;
       this.mutations++;
       const judged = { call, before, after, policies: [...this.#policies.values()], now: clock.now() };
+      const { identity } = this.#lives.find((life) => life.isCalling) ?? {};
+      if (identity !== undefined && identity !== this.#leader)
+        this.note(`S10: ${call.action} by ${identity}, and ${this.#leader ?? 'nobody'} holds the lease`);
       for (const each of judgeCall(judged)) this.note(`${call.action} in ${call.account}/${call.region}: ${each}`);
     });
   }

@@ -32,6 +32,8 @@ export interface LaunchOptions {
   readonly resyncMs?: number;
   /** The account whose identity the controller has. */
   readonly account?: string;
+  /** Runs for the lease, under this identity. Default: it is the only controller. */
+  readonly identity?: string;
 }
 
 /** A controller that runs in the world. */
@@ -57,10 +59,11 @@ export class World {
     this.kube = new KubeSimulator({ clock: this.clock, random: seededRandom(3) });
     this.oracle = new SafetyOracle(this.aws, this.kube, this.clock);
     this.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'platform' } });
+    this.apply({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: LEASE });
   }
 
   launch(options: LaunchOptions = {}): Launched {
-    const life = new Lifeline(options.death);
+    const life = new Lifeline(options.death, options.identity);
     this.#lives.push(life);
     const random = seededRandom(100 + this.#lives.length);
     const clock = mortalClock(this.clock, life);
@@ -90,11 +93,16 @@ export class World {
         random,
         log: pino({ level: 'silent' }),
         readOnly: options.readOnly ?? false,
+        ...(options.identity !== undefined && { lease: { ...LEASE, identity: options.identity } }),
         resyncMs: options.resyncMs ?? RESYNC_MS,
       },
       stop.signal,
     );
-    ended.catch((error: unknown) => this.oracle.note(`the controller ended with ${String(error)}`));
+    ended.catch((error: unknown) => {
+      const lost =
+        options.identity !== undefined && /the lease .* (was taken|could not be renewed)/.test(String(error));
+      if (!lost) this.oracle.note(`the controller ended with ${String(error)}`);
+    });
     return {
       life,
       stop: async () => {
@@ -226,10 +234,13 @@ export class World {
 }
 
 const POLICIES = '/apis/amifleet.io/v1alpha1/namespaces/platform/amipolicies';
+const LEASE = { namespace: 'platform', name: 'amifleet' };
 const policyPath = (name: string): string => `${POLICIES}/${name}`;
 
 function pathOf(apiVersion: string, kind: string, { name, namespace }: KubeObject['metadata']): string {
   const root = apiVersion === 'v1' ? '/api/v1' : `/apis/${apiVersion}`;
-  const plural = { Namespace: 'namespaces', AmiPolicy: 'amipolicies', AwsAccount: 'awsaccounts' }[kind];
+  const plural = { Namespace: 'namespaces', AmiPolicy: 'amipolicies', AwsAccount: 'awsaccounts', Lease: 'leases' }[
+    kind
+  ];
   return namespace === undefined ? `${root}/${plural}/${name}` : `${root}/namespaces/${namespace}/${plural}/${name}`;
 }

@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { systemClock } from '../../ambient/clock.ts';
@@ -19,6 +21,7 @@ interface Options {
   readonly resync: number;
   readonly metricsAddress?: string;
   readonly clusterId?: string;
+  readonly lease?: LeaseName;
   readonly logLevel: string;
 }
 
@@ -29,6 +32,18 @@ const GRACE_MS = 9000;
 function trueOrFalse(text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Say true or false.');
   return text === 'true';
+}
+
+interface LeaseName {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+function leaseName(text: string): LeaseName {
+  const [, namespace, name] = /^([a-z0-9-]+)\/([a-z0-9.-]+)$/.exec(text) ?? [];
+  if (namespace === undefined || name === undefined)
+    throw new InvalidArgumentError('Say NAMESPACE/NAME, for example amifleet-system/amifleet.');
+  return { namespace, name };
 }
 
 /** `amifleet controller`: reconciles every AmiPolicy of a cluster until it is stopped. */
@@ -51,6 +66,11 @@ export function controllerCommand(): Command {
     .option(
       '--cluster-id <id>',
       'who this cluster is, in the tags of its copies; default: the UID of the namespace kube-system',
+    )
+    .option(
+      '--lease <namespace/name>',
+      'of several replicas only the one that holds this Lease works; default: none, this is the only replica',
+      leaseName,
     )
     .addOption(
       new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error']).default('info'),
@@ -91,6 +111,9 @@ async function run(options: Options): Promise<void> {
         readOnly: options.readOnly === true,
         resyncMs: options.resync,
         ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
+        // Another one for each life: what an earlier one held is not ours.
+        ...(options.lease && { lease: { ...options.lease, identity: `${hostname()}_${randomUUID()}` } }),
+        onLeading: () => metrics.leads(),
         onReady: () => {
           ready = true;
         },
