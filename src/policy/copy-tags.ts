@@ -9,7 +9,7 @@ import type { Version } from './versions.ts';
 export function userTags(spec: AmiPolicySpec, version: Version): Tags {
   const excluded = new Set(spec.tags?.exclude);
   const fromSource = spec.tags?.fromSource === 'None' ? {} : tagsOfSource(version);
-  const taken = Object.entries(fromSource).filter(([key]) => mayTravel(key) && !excluded.has(key));
+  const taken = Object.entries(fromSource).filter(([key, value]) => mayTravel(key, value) && !excluded.has(key));
   return { ...Object.fromEntries(taken), ...spec.tags?.add };
 }
 

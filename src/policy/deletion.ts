@@ -92,7 +92,7 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
   }
   const unfinished = state === 'failed' || state === 'pending';
   const objection =
-    protectedBy(image) ??
+    protectedBy(image, pass.spec.tags?.add) ??
     broken(image) ??
     (unfinished ? undefined : stillNeeded(pass, version, image, ready)) ??
     (unfinished ? undefined : inUse(pass, image, target, subject)) ??

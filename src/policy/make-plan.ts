@@ -9,6 +9,7 @@ import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './r
 import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
 import { shareImages } from './sharing.ts';
+import { standOff } from './stand-off.ts';
 import { type Standings, standingsOf, targetsOf } from './standing.ts';
 import { closeUnneeded } from './temporary-grants.ts';
 import { keepTags } from './upkeep.ts';
@@ -35,13 +36,14 @@ export function makePlan(given: PlanInput): Decision {
   if (input.deleting) released = windDown(pass);
   else if (input.spec.suspend) closeUnneeded(pass, () => false);
   else reconcile(pass);
-  const { actions, blocked } = withheld(pass);
+  const left = standOff(pass, draft.actions);
+  const { actions, blocked } = withheld(pass, left.actions);
   const needs = draft.needs();
   return {
     plan: {
       actions,
       waits: draft.waits,
-      blocked: [...draft.blocked, ...blocked],
+      blocked: [...draft.blocked, ...left.blocked, ...blocked],
       needs,
       released: released && actions.length === 0 && needs.length === 0,
     },

@@ -150,7 +150,7 @@ function cleanUp(pass: Pass, version: Version, copy: Copy, copies: readonly Copy
     copies.find((other) => other.image.state !== 'failed') ??
     copies.find((other) => other.attempt.count > attempt.count);
   if (!successor && isMissedThere(pass, version, target)) return;
-  const objection = protectedBy(image);
+  const objection = protectedBy(image, pass.spec.tags?.add);
   if (objection) {
     const subject = label(version.name, image.id);
     pass.draft.block({ part: 'replication', subject, target, effect: 'keeps', ...objection });

@@ -7,21 +7,24 @@ import { parseKey } from './removal.ts';
  * Takes out of a plan what somebody has forbidden centrally: every action in an account that is read-only, every
  * deletion where the controller was started without the right to delete, and whatever depends on those.
  */
-export function withheld(pass: Pass): { readonly actions: readonly Action[]; readonly blocked: readonly Blocked[] } {
-  const { draft, limits } = pass;
+export function withheld(
+  pass: Pass,
+  planned: readonly Action[],
+): { readonly actions: readonly Action[]; readonly blocked: readonly Blocked[] } {
+  const { limits } = pass;
   const forbidden = new Map<string, 'AccountReadOnly' | 'DeletionDisabled'>();
-  for (const action of draft.actions) {
+  for (const action of planned) {
     if (isReadOnly(pass, action.target)) forbidden.set(action.id, 'AccountReadOnly');
     else if (!limits.allowDelete && belongsToDeletion(action)) forbidden.set(action.id, 'DeletionDisabled');
   }
-  if (forbidden.size === 0) return { actions: draft.actions, blocked: [] };
+  if (forbidden.size === 0) return { actions: planned, blocked: [] };
   // Needs are planned before what needs them, so one pass over the list finds every dependent.
-  for (const action of draft.actions) {
+  for (const action of planned) {
     const because = action.needs.map((id) => forbidden.get(id)).find((code) => code !== undefined);
     if (because && !forbidden.has(action.id)) forbidden.set(action.id, because);
   }
-  const actions = draft.actions.filter((action) => !forbidden.has(action.id));
-  return { actions, blocked: [...reasons(draft.actions, forbidden, pass.deleting)] };
+  const actions = planned.filter((action) => !forbidden.has(action.id));
+  return { actions, blocked: [...reasons(planned, forbidden, pass.deleting)] };
 }
 
 const belongsToDeletion = (action: Action): boolean =>

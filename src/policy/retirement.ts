@@ -71,7 +71,7 @@ function considerDeletion(
     return;
   }
   const objection =
-    protectedBy(image) ??
+    protectedBy(image, pass.spec.tags?.add) ??
     massWithdrawal(pass, version) ??
     originInUse(pass, image, open) ??
     wouldLeaveTooFew(pass, version, copy, ready) ??

@@ -1,4 +1,5 @@
 import type { Tags } from './model.ts';
+import { managerIn } from './other-managers.ts';
 
 /** The tags that this controller writes, and reads back: they are its memory, and they are in AWS where the images are. */
 const TAG_PREFIX = 'amifleet.io/';
@@ -49,22 +50,16 @@ export function tempGrantAccounts(tags: Tags): readonly string[] {
 export const MAX_TAGS = 50;
 export const MAX_TAG_VALUE = 256;
 
-/**
- * Marks by which other managers know what is theirs. A copy that carried them would be taken for one of theirs: Image
- * Builder's managed role, for example, may delete what has its CreatedBy.
- */
-const MARKS_OF_OTHERS: readonly RegExp[] = [
-  /^CreatedBy$/,
-  /^Ec2ImageBuilderArn$/,
-  /^imagebuilder/i,
-  /^dlm:/,
-  /^kubernetes\.io\/cluster\//,
-  /^karpenter\./,
-];
+/** Keys that tell of a manager whatever their value is: Image Builder's managed role may delete what has its CreatedBy. */
+const TELLS_OF_OTHERS: readonly RegExp[] = [/^CreatedBy$/, /^imagebuilder/i, /^kubernetes\.io\/cluster\//];
 
-/** Whether a tag of a source image may be written on its copies. */
-export function mayTravel(key: string): boolean {
-  return !key.startsWith('aws:') && !key.startsWith(TAG_PREFIX) && !MARKS_OF_OTHERS.some((mark) => mark.test(key));
+/**
+ * Whether a tag of a source image may be written on its copies. A copy with the mark of another manager would be taken
+ * for one of its own.
+ */
+export function mayTravel(key: string, value = ''): boolean {
+  if (key.startsWith('aws:') || key.startsWith(TAG_PREFIX)) return false;
+  return managerIn(key, value) === undefined && !TELLS_OF_OTHERS.some((mark) => mark.test(key));
 }
 
 /** The time in a tag value, milliseconds; undefined when the tag is absent or holds no time. */

@@ -46,6 +46,7 @@ const AWS_NAMES = [
   'AssumeRole GetCallerIdentity CreateTags DeleteTags ModifyImageAttribute ModifySnapshotAttribute ClientToken AwsError',
   'AuthFailure InvalidRequest InvalidSignatureException RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch',
   'ExpiredToken ExpiredTokenException Normal Warning Namespace GET',
+  'CloudFormation Karpenter Terraform OpenTofu Pulumi',
 ].flatMap((line) => line.split(' '));
 /** Words of the sources that are no reasons. One that is missing here or in the page makes the test below fail. */
 const NO_REASONS: ReadonlySet<string> = new Set([
