@@ -150,8 +150,14 @@ const sharing = withRules(
     'Who may launch the images in the source account. Absent: launch permissions are not managed. Present: it is the whole truth, so an empty object means nobody.',
 });
 
-const retention = z
-  .object({
+const ordered = (earlier: string, later: string): { rule: string; message: string; fieldPath: string } => ({
+  rule: `!has(self.${earlier}) || !has(self.${later}) || self.${earlier} <= self.${later}`,
+  message: `${earlier} must not be more than ${later}: the stages follow each other`,
+  fieldPath: `.${earlier}`,
+});
+
+const retention = withRules(
+  z.object({
     keepNewest: whole(
       1,
       1000,
@@ -161,6 +167,16 @@ const retention = z
       0,
       3650,
       'Versions younger than this many days, by the date of the source image, are kept too.',
+    ).optional(),
+    deprecateAfterDays: whole(
+      0,
+      3650,
+      'Days after a version was marked surplus (tag amifleet.io/surplus-since) until its copies are deprecated, which hides them from other accounts and stops nobody. Left out: nothing is deprecated.',
+    ).optional(),
+    disableAfterDays: whole(
+      0,
+      3650,
+      'Days after a version was marked surplus until its copies are disabled, so that nobody can launch them; they can be enabled again. Left out: nothing is disabled.',
     ).optional(),
     deleteAfterDays: whole(
       0,
@@ -179,8 +195,11 @@ const retention = z
       1000,
       'How many versions may be deleted in one day (UTC) because of this policy. Default 10. 0 stops all deletions.',
     ).default(10),
-  })
-  .meta({ description: 'How long versions are kept. Absent: nothing is ever retired.' });
+  }),
+  ordered('deprecateAfterDays', 'disableAfterDays'),
+  ordered('disableAfterDays', 'deleteAfterDays'),
+  ordered('deprecateAfterDays', 'deleteAfterDays'),
+).meta({ description: 'How long versions are kept. Absent: nothing is ever retired.' });
 
 const spec = withRules(
   z.object({
@@ -202,6 +221,10 @@ const spec = withRules(
     tags: tags.optional(),
     sharing: sharing.optional(),
     retention: retention.optional(),
+    protection: z.boolean().default(false).meta({
+      description:
+        'Deregistration protection on the copies of wanted versions. It is taken off again when a version is no longer wanted. Protection that somebody else has switched on keeps an image. Default false.',
+    }),
     deletionPolicy: z.enum(['Retain', 'Delete']).default('Retain').meta({
       description:
         'What becomes of the copies when this object is deleted. `Retain`: nothing in AWS changes. `Delete`: copies that are proven unused are deleted, never sources; what is in use keeps the object from going (DeletionBlocked).',

@@ -10,9 +10,10 @@ import type { Action, CallOf } from '../policy/plan.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { claim } from './claim-call.ts';
 import { copy } from './copy-call.ts';
-import { deleteSnapshot, deregister } from './destructive-calls.ts';
+import { deleteSnapshot, deregister, disable } from './destructive-calls.ts';
 import type { OpenTarget } from './inventories.ts';
 import { sdkTags } from './sdk-tags.ts';
+import { modifyStage } from './stage-calls.ts';
 
 /**
  * Makes the one AWS call of an action, and notes its effect in the inventory. Before what cannot be undone the image is
@@ -40,6 +41,12 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
       return await modifyLaunch(call, open);
     case 'modifyVolume':
       return await modifyVolume(call, open);
+    case 'deprecate':
+    case 'restore':
+    case 'protect':
+      return await modifyStage(call, open);
+    case 'disable':
+      return await disable(call, action.destroys, open, options);
     case 'deregister':
       return await deregister(call, action.destroys, open, options);
     case 'deleteSnapshot':

@@ -1,7 +1,7 @@
-import { DeleteSnapshotCommand, DeregisterImageCommand } from '@aws-sdk/client-ec2';
-import type { Image } from '../policy/model.ts';
+import { DeleteSnapshotCommand, DeregisterImageCommand, DisableImageCommand } from '@aws-sdk/client-ec2';
+import { type Image, type LaunchGrants, NO_GRANTS } from '../policy/model.ts';
 import type { CallOf, Destruction } from '../policy/plan.ts';
-import { describe, isNothing } from '../policy/sharing.ts';
+import { describe, isNothing, without } from '../policy/sharing.ts';
 import { TAG } from '../policy/tags.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
@@ -17,12 +17,7 @@ export async function deregister(
   options: CallOptions,
 ): Promise<void> {
   const id = call.imageId;
-  const fresh = (await describeImages(ec2, [{ Name: 'image-id', Values: [id] }], options)).get(id);
-  if (!fresh) throw new CalledOff('NotVisible', `${id} is not shown any more; it is looked at again`);
-  const planned = inventory.image(id);
-  const objection = changedSince(planned, fresh, destroys) ?? (await sharedSince({ ec2, inventory }, fresh, options));
-  if (objection !== undefined)
-    throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
+  await lookAgain(id, destroys, { ec2, inventory }, options);
   try {
     await ec2.send(new DeregisterImageCommand({ ImageId: id }));
   } catch (error) {
@@ -32,6 +27,34 @@ export async function deregister(
     if (!isGone) throw error;
   }
   inventory.overlay.removed(id);
+}
+
+/** Disables an image, after the same last look: nobody can launch it then, and its launch permissions are lost. */
+export async function disable(
+  call: CallOf<'disable'>,
+  destroys: Destruction | undefined,
+  { ec2, inventory }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
+  await lookAgain(call.imageId, destroys, { ec2, inventory }, options);
+  await ec2.send(new DisableImageCommand({ ImageId: call.imageId }));
+  inventory.overlay.imageChanged(call.imageId, { state: 'disabled' });
+  inventory.overlay.launchChanged(call.imageId, NO_GRANTS, knownGrants(inventory, call.imageId));
+}
+
+/** @throws CalledOff when the image is not as it was when this was planned */
+async function lookAgain(
+  id: string,
+  destroys: Destruction | undefined,
+  { ec2, inventory }: Pick<OpenTarget, 'ec2' | 'inventory'>,
+  options: CallOptions,
+): Promise<void> {
+  const fresh = (await describeImages(ec2, [{ Name: 'image-id', Values: [id] }], options)).get(id);
+  if (!fresh) throw new CalledOff('NotVisible', `${id} is not shown any more; it is looked at again`);
+  const planned = inventory.image(id);
+  const objection = changedSince(planned, fresh, destroys) ?? (await sharedSince({ ec2, inventory }, fresh, options));
+  if (objection !== undefined)
+    throw new CalledOff('ImageChanged', `${id} ${objection} since this was planned; it is decided again`);
 }
 
 /** The tags that tell whose an image or snapshot is. */
@@ -50,9 +73,14 @@ function changedSince(planned: Image | undefined, fresh: Image, destroys: Destru
   return undefined;
 }
 
+const knownGrants = (inventory: OpenTarget['inventory'], id: string): LaunchGrants => {
+  const answer = inventory.view().launchGrants.get(id);
+  return answer?.ok ? answer.value : NO_GRANTS;
+};
+
 /**
- * Nothing that is shared is ever found unused, and who may launch it was asked at the last resync perhaps. The answer is
- * remembered, so that the next plan knows.
+ * Who may launch it was asked a while ago perhaps, and the evidence is about those. The answer is remembered, so that
+ * the next plan knows.
  */
 async function sharedSince(
   { ec2, inventory }: Pick<OpenTarget, 'ec2' | 'inventory'>,
@@ -60,10 +88,12 @@ async function sharedSince(
   options: CallOptions,
 ): Promise<string | undefined> {
   if (state !== 'available') return undefined;
+  const known = knownGrants(inventory, id);
   await inventory.fetch({ kind: 'launchGrants', target: ec2.target, imageId: id }, options);
   const answer = inventory.view().launchGrants.get(id);
   if (!answer?.ok) return 'has launch permissions that could not be read';
-  return isNothing(answer.value) ? undefined : `was shared with ${describe(answer.value)}`;
+  const more = without(answer.value, known);
+  return isNothing(more) ? undefined : `was shared with ${describe(more)}`;
 }
 
 /** Deletes a snapshot, after a last look at it and at who uses it. */

@@ -6,6 +6,7 @@ export function imageFrom(image: SdkImage): Image | undefined {
   if (!image.ImageId) return undefined;
   const created = timeOf(image.CreationDate);
   const launched = timeOf(image.LastLaunchedTime);
+  const deprecates = timeOf(image.DeprecationTime);
   return {
     id: image.ImageId,
     name: image.Name ?? '',
@@ -27,6 +28,8 @@ export function imageFrom(image: SdkImage): Image | undefined {
         : [],
     ),
     ...(launched !== undefined && { lastLaunchedAt: launched }),
+    ...(image.Public === true && { public: true as const }),
+    ...(deprecates !== undefined && { deprecatesAt: deprecates }),
     protection: image.DeregistrationProtection || 'disabled',
     ...(image.SourceImageId && { madeFrom: image.SourceImageId }),
   };

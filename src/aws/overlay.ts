@@ -13,6 +13,9 @@ export interface Unseen {
   readonly since: number;
 }
 
+/** What of an image is changed by calls of its own. */
+export type ImageChange = { readonly [field in 'state' | 'deprecatesAt' | 'protection']?: Image[field] | undefined };
+
 type Entry<T> = { readonly value: T; readonly since: number };
 
 /**
@@ -29,6 +32,9 @@ export class Overlay {
   /** By image and by snapshot, then by grantee: whether it has the grant. The last write to a grantee is what counts. */
   readonly #launch = new Map<string, Map<string, Entry<boolean>>>();
   readonly #volume = new Map<string, Map<string, Entry<boolean>>>();
+
+  /** By image and field. */
+  readonly #changes = new Map<string, Map<keyof ImageChange, Entry<ImageChange[keyof ImageChange]>>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -47,7 +53,7 @@ export class Overlay {
 
   /** Whether something was written here lately that a listing may not show yet. */
   get isUnsettled(): boolean {
-    return this.#created.size + this.#gone.size + this.#tags.size > 0;
+    return this.#created.size + this.#gone.size + this.#tags.size + this.#changes.size > 0;
   }
 
   /** A copy was seen, or is known to be lost. */
@@ -70,6 +76,15 @@ export class Overlay {
     }
   }
 
+  /** An image was enabled, disabled, deprecated, protected, or the opposite. */
+  imageChanged(id: string, change: ImageChange): void {
+    const since = this.#clock.monotonic();
+    const entries = this.#changes.get(id) ?? new Map<keyof ImageChange, Entry<ImageChange[keyof ImageChange]>>();
+    for (const field of ['state', 'deprecatesAt', 'protection'] as const)
+      if (field in change) entries.set(field, { value: change[field], since });
+    this.#changes.set(id, entries);
+  }
+
   launchChanged(imageId: string, add: LaunchGrants, remove: LaunchGrants): void {
     this.#granted(this.#launch, imageId, granteesOf(add), granteesOf(remove));
   }
@@ -87,7 +102,7 @@ export class Overlay {
     // Mostly nothing was written lately, and tens of thousands of images would be copied for nothing.
     if (!this.isUnsettled) return listed;
     const images = new Map<string, Image>();
-    for (const [id, image] of listed) if (!this.#gone.has(id)) images.set(id, this.#withTags(image));
+    for (const [id, image] of listed) if (!this.#gone.has(id)) images.set(id, this.#withChanges(this.#withTags(image)));
     for (const [id, { image, since }] of this.#created) {
       const shown = listed.get(id);
       if (!shown) images.set(id, this.#laidOver(image));
@@ -150,6 +165,19 @@ export class Overlay {
     return { ...item, tags };
   }
 
+  #withChanges(image: Image): Image {
+    const entries = this.#changes.get(image.id);
+    if (!entries) return image;
+    const changed: Record<string, unknown> = { ...image };
+    for (const [field, { value }] of entries) {
+      if (shows(field, image[field], value)) entries.delete(field);
+      else if (value === undefined) delete changed[field];
+      else changed[field] = value;
+    }
+    if (entries.size === 0) this.#changes.delete(image.id);
+    return changed as unknown as Image;
+  }
+
   /** Of what was written long before a listing was begun, the listing itself tells. */
   #forget(begun: number): void {
     for (const [id, since] of this.#gone) if (isOld(since, begun)) this.#gone.delete(id);
@@ -157,8 +185,20 @@ export class Overlay {
       for (const [key, { since }] of entries) if (isOld(since, begun)) entries.delete(key);
       if (entries.size === 0) this.#tags.delete(id);
     }
+    for (const [id, entries] of this.#changes) {
+      for (const [field, { since }] of entries) if (isOld(since, begun)) entries.delete(field);
+      if (entries.size === 0) this.#changes.delete(id);
+    }
   }
 }
+
+/** EC2 rounds the time of a deprecation to the minute. */
+const shows = (field: keyof ImageChange, shown: unknown, written: unknown): boolean =>
+  shown === written ||
+  (field === 'deprecatesAt' &&
+    typeof shown === 'number' &&
+    typeof written === 'number' &&
+    Math.abs(shown - written) <= 60_000);
 
 const isOld = (since: number, read: number): boolean => read - since > SETTLES_WITHIN_MS;
 

@@ -47,6 +47,7 @@ export const GRANTS = {
   // Sources are shared as well. They carry the claim by then, but tags reach IAM late.
   ShareImages: { kind: 'write', resources: [IMAGES], condition: NOT_PUBLIC },
   ShareSnapshots: { kind: 'write', resources: [SNAPSHOTS], condition: NOT_PUBLIC },
+  RetireCopies: { kind: 'write', resources: [IMAGES], condition: OURS },
   DeleteCopies: { kind: 'write', resources: [IMAGES, SNAPSHOTS], condition: OURS },
   UseKeys: { kind: 'write', resources: ['*'], condition: { StringLike: BY_EC2 } },
   GrantKeys: {
@@ -101,6 +102,12 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
   DeleteTagsCommand: { TagCopies: ['ec2:DeleteTags'], MarkSources: ['ec2:DeleteTags'] },
   ModifyImageAttributeCommand: { ShareImages: ['ec2:ModifyImageAttribute'] },
   ModifySnapshotAttributeCommand: { ShareSnapshots: ['ec2:ModifySnapshotAttribute'] },
+  EnableImageDeprecationCommand: { RetireCopies: ['ec2:EnableImageDeprecation'] },
+  DisableImageDeprecationCommand: { RetireCopies: ['ec2:DisableImageDeprecation'] },
+  DisableImageCommand: { RetireCopies: ['ec2:DisableImage'] },
+  EnableImageCommand: { RetireCopies: ['ec2:EnableImage'] },
+  EnableImageDeregistrationProtectionCommand: { RetireCopies: ['ec2:EnableImageDeregistrationProtection'] },
+  DisableImageDeregistrationProtectionCommand: { RetireCopies: ['ec2:DisableImageDeregistrationProtection'] },
   DeregisterImageCommand: { DeleteCopies: ['ec2:DeregisterImage'] },
   DeleteSnapshotCommand: { DeleteCopies: ['ec2:DeleteSnapshot'] },
 };

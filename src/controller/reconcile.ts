@@ -67,18 +67,19 @@ export async function reconcile(engine: Engine, given: Request, hooks: Hooks): P
   let { evidence } = given.fresh;
   let { deletedToday } = given;
   const failures: Failure[] = [];
+  const began = engine.clients.time.now();
   let begun = false;
   for (let round = 1; ; round++) {
     // The daily limit is one for all rounds of a pass.
     const request: Request = { ...given, deletedToday };
-    let fresh: Look = { ...given.fresh, listing, grants, evidence, isSettled };
+    let fresh: Look = { ...given.fresh, listing, grants, evidence, isSettled, began };
     const access = resolveAccess(request);
     await lookForDropped(engine, request, access, hooks.stop);
     let scene = await observeAll(engine, request, access, fresh, hooks.stop);
     let { input, decision } = await plan(engine, request, scene, fresh, hooks.stop);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
       listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
-      fresh = { ...given.fresh, listing, grants, evidence, isSettled };
+      fresh = { ...given.fresh, listing, grants, evidence, isSettled, began };
       scene = await observeAll(engine, request, access, fresh, hooks.stop);
       ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));
     }
@@ -143,6 +144,8 @@ async function lookForDropped(
 interface Look extends Freshness {
   /** Whether what is read again from now on shows everything that an earlier process may have written. */
   readonly isSettled: boolean;
+  /** When the pass began, by the clock of AWS. */
+  readonly began: number;
 }
 
 interface Scene {
@@ -209,6 +212,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
   const now = engine.clients.time.now();
   return {
     now,
+    began: fresh.began,
     // A pass that began unsettled stays so, though the time may be up by now: what it goes by was read before.
     settlesAt: fresh.isSettled ? now : now + Math.max(1, engine.inventories.unsettledMs()),
     spec: policy.spec,

@@ -1,13 +1,16 @@
+import { DailyBudget } from './daily-budget.ts';
 import { takeOver } from './marks.ts';
 import { type Image, type TargetKey, targetKey } from './model.ts';
+import type { Objection } from './objection.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
-import { protectedBy } from './protection.ts';
+import { dropProtection, protectedBy, protectedByUs } from './protection.ts';
 import { ReadyCount } from './ready-count.ts';
 import { deleteLeftovers, parseKey, removeImage } from './removal.ts';
-import { DailyBudget, evidenceFor, inUse, type Objection, originInUse } from './retirement.ts';
+import { originInUse } from './retirement.ts';
 import { tempGrantAccounts } from './tags.ts';
 import { closeUnneeded, markedOrigins } from './temporary-grants.ts';
+import { evidenceFor, inUse } from './use.ts';
 import type { Copy, Version } from './versions.ts';
 
 /** What `retention.maxDeletionsPerDay` is where the policy has no retention. */
@@ -90,6 +93,8 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
     pass.draft.wait({ part: 'deletion', subject, target, message: 'it is in transition, says EC2' });
     return;
   }
+  dropProtection(pass, image, target, subject);
+  if (protectedByUs(image)) return;
   const unfinished = state === 'failed' || state === 'pending';
   const objection =
     protectedBy(image, pass.spec.tags?.add) ??

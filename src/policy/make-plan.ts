@@ -5,6 +5,7 @@ import { type Image, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass, type PlanInput } from './pass.ts';
 import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
+import { keepProtection } from './protection.ts';
 import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './removal.ts';
 import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
@@ -64,6 +65,7 @@ function reconcile(pass: Pass): void {
   // Without the source nobody knows which versions are the newest, nor which grants are still needed for them.
   const open = inventoryOf(pass, pass.owner.source) ? placeCopies(pass) : undefined;
   keepTags(pass);
+  keepProtection(pass);
   shareImages(pass);
   markCopies(pass);
   reportMassWithdrawals(pass);

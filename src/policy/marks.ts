@@ -1,6 +1,7 @@
 import { ownerTags } from './identity.ts';
 import type { Target } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
+import { stepBack } from './stage-actions.ts';
 import { isoTime, TAG, timeIn } from './tags.ts';
 import { type Copy, isSourceTarget, type Version } from './versions.ts';
 
@@ -66,7 +67,7 @@ function markWithdrawn(pass: Pass, version: Version, copy: Copy): void {
 }
 
 function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | undefined): void {
-  const { draft, now, spec, standings } = pass;
+  const { draft, now, spec } = pass;
   const { tags } = copy.image;
   const subject = label(version.name, copy.image.id);
   const why = surplusReason(pass, version, copy.target, original);
@@ -81,17 +82,22 @@ function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | 
       call: { do: 'tag', resources: [copy.image.id], tags: { [TAG.surplusSince]: isoTime(now) } },
     });
   }
+  if (why === undefined) stepBack(pass, copy, subject, keptWhy(pass, version, copy.target));
   if (why === undefined && tags[TAG.surplusSince] !== undefined) {
-    const standing = standings.of(version, copy.target);
     draft.act({
       id: `clear-surplus ${copy.image.id}`,
       kind: 'ClearMark',
       target: copy.target,
       subject,
-      reason: standing.kind === 'retained' ? `kept again: ${standing.why}` : 'wanted again',
+      reason: keptWhy(pass, version, copy.target),
       call: { do: 'untag', resources: [copy.image.id], keys: [TAG.surplusSince] },
     });
   }
+}
+
+function keptWhy(pass: Pass, version: Version, target: Target): string {
+  const standing = pass.standings.of(version, target);
+  return standing.kind === 'retained' ? `kept again: ${standing.why}` : 'wanted again';
 }
 
 /** Why the rules do not keep a copy; undefined when they do. */

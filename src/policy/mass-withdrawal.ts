@@ -1,5 +1,6 @@
 import { CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
 import type { Pass } from './pass.ts';
+import { stagesOf } from './stages.ts';
 
 const known = new WeakMap<Pass, ReadonlyMap<string, string>>();
 
@@ -28,9 +29,9 @@ function describe({ owner }: Pass, family: string, withdrawn: number, all: numbe
   return `${withdrawn} of ${all} versions of family ${family} are withdrawn; nothing of them is retired until this is confirmed: kubectl annotate amipolicy ${owner.name} -n ${owner.namespace} --overwrite ${CONFIRM_WITHDRAWAL_ANNOTATION}=<metadata.generation>`;
 }
 
-/** Says so at once, not only when the first of them is due. Without deletion nothing is in danger. */
+/** Says so at once, not only when the first of them is due. Without stages nothing is in danger. */
 export function reportMassWithdrawals(pass: Pass): void {
-  if (pass.spec.retention?.deleteAfterDays === undefined) return;
+  if (!pass.spec.retention || stagesOf(pass.spec.retention).length === 0) return;
   for (const [family, message] of massWithdrawals(pass)) {
     pass.draft.block({ part: 'retention', code: 'MassWithdrawal', subject: family, message, effect: 'stalls' });
   }

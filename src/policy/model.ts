@@ -58,6 +58,10 @@ export interface Image {
   readonly volumes: readonly Volume[];
   /** Undefined: never launched, or not yet reported (EC2 lags by up to 24 h). */
   readonly lastLaunchedAt?: number;
+  /** Everyone may launch it. */
+  readonly public?: true;
+  /** When EC2 counts it as deprecated, milliseconds since the epoch; undefined: no such date is set. */
+  readonly deprecatesAt?: number;
   /** `disabled`, `enabled-…`, or `disabled after <time>` during the cool-down. */
   readonly protection: string;
   /** The image it was copied or created from, as EC2 recorded it. */

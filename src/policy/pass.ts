@@ -25,6 +25,8 @@ export interface Rival {
 export interface PlanInput {
   /** Milliseconds since the epoch, by the clock of AWS where it is known. */
   readonly now: number;
+  /** When this pass began, by the same clock: what was done since then was done in it. Default: now. */
+  readonly began?: number;
   readonly spec: AmiPolicySpec;
   readonly owner: Owner;
   /** When the policy object was created: of two policies that want the same, the older one has it. */

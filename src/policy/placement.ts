@@ -3,6 +3,7 @@ import { type Inventory, type Target, targetKey } from './model.ts';
 import { inventoryOf, isReadOnly, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { precedingRival } from './rivals.ts';
+import { disabledByUs } from './stages.ts';
 import { sizeOf } from './standing.ts';
 import { isoTime, MAX_TAGS } from './tags.ts';
 import { type Origin, openFor, type Reach } from './temporary-grants.ts';
@@ -162,6 +163,10 @@ function reportThere(pass: Pass, version: Version, target: Target, copies: reado
   }
   if (isUnderWay(best)) {
     pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being copied` });
+    return;
+  }
+  if (disabledByUs(best.image)) {
+    pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being enabled again` });
     return;
   }
   const disabled = state === 'disabled';

@@ -24,6 +24,11 @@ export type Call =
       readonly add: readonly string[];
       readonly remove: readonly string[];
     }
+  /** `at`: from when on it is deprecated, milliseconds since the epoch. */
+  | { readonly do: 'deprecate'; readonly imageId: string; readonly at: number }
+  | { readonly do: 'disable'; readonly imageId: string }
+  | { readonly do: 'restore'; readonly imageId: string; readonly what: 'enable' | 'undeprecate' }
+  | { readonly do: 'protect'; readonly imageId: string; readonly on: boolean }
   | { readonly do: 'deregister'; readonly imageId: string }
   | { readonly do: 'deleteSnapshot'; readonly snapshotId: string; readonly of: string };
 
@@ -44,6 +49,13 @@ export const ACTION_KINDS = [
   'MarkWithdrawn',
   'MarkSurplus',
   'ClearMark',
+  'DeprecateImage',
+  'MarkStage',
+  'DisableImage',
+  'EnableImage',
+  'UndeprecateImage',
+  'ProtectImage',
+  'UnprotectImage',
   'MarkForDeletion',
   'KeepSnapshots',
   'CancelCopy',

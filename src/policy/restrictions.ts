@@ -28,7 +28,9 @@ export function withheld(
 }
 
 const belongsToDeletion = (action: Action): boolean =>
-  action.destroys !== undefined || action.kind === 'MarkForDeletion' || action.kind === 'KeepSnapshots';
+  (action.destroys !== undefined && action.kind !== 'DisableImage') ||
+  action.kind === 'MarkForDeletion' ||
+  action.kind === 'KeepSnapshots';
 
 function* reasons(
   actions: readonly Action[],
@@ -80,6 +82,13 @@ const PART: Readonly<Record<ActionKind, Part>> = {
   MarkWithdrawn: 'retention',
   MarkSurplus: 'retention',
   ClearMark: 'retention',
+  DeprecateImage: 'retention',
+  MarkStage: 'retention',
+  DisableImage: 'retention',
+  EnableImage: 'retention',
+  UndeprecateImage: 'retention',
+  ProtectImage: 'retention',
+  UnprotectImage: 'retention',
   MarkForDeletion: 'retention',
   KeepSnapshots: 'retention',
   CancelCopy: 'retention',

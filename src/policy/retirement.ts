@@ -1,39 +1,55 @@
-import { judgeUse } from './evidence.ts';
+import { DailyBudget } from './daily-budget.ts';
 import { duplicateOf, surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
 import { DAY_MS, type Image, type Target } from './model.ts';
-import { inventoryOf, label, launchGrantsOf, type Pass } from './pass.ts';
+import type { Objection } from './objection.ts';
+import { inventoryOf, label, type Pass } from './pass.ts';
 import { type OpenOrigins, pendingCopiesFrom } from './pending-copies.ts';
-import { protectedBy } from './protection.ts';
+import { protectedBy, protectedByUs } from './protection.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
+import { describe, grantsOutsideSpec, isNothing } from './sharing.ts';
+import { deprecateImage, disableImage, markDisabled } from './stage-actions.ts';
+import { enabledByOthers, nextStage, type Stage, stagesOf } from './stages.ts';
 import { isoTime, TAG, tempGrantAccounts, timeIn } from './tags.ts';
+import { evidenceFor, inUse } from './use.ts';
 import type { Copy, Version } from './versions.ts';
 
-/** Why an image that is due is kept all the same. */
-export interface Objection {
-  readonly code: string;
-  readonly message: string;
+/** An image that the rules do not keep, and why. */
+interface Leaving {
+  readonly version: Version;
+  readonly copy: Copy;
+  readonly why: string;
+  readonly subject: string;
+  readonly since: number;
+}
+
+/** What the parts of a pass over all that leaves have in common. */
+interface Retiring {
+  readonly pass: Pass;
+  readonly rules: NonNullable<Pass['spec']['retention']>;
+  readonly ready: ReadyCount;
+  readonly budget: DailyBudget;
+  readonly open: OpenOrigins;
 }
 
 /**
- * Retires what has been surplus for long enough. The mark `surplus-since` must have been read back from AWS, the source
- * and the target must have been listed completely in this pass, and every objection is heard, the cheapest first. Who
- * objects is in the plan with its reason; the rest goes on.
+ * Retires what has been surplus for long enough, by stages. The mark `surplus-since` must have been read back from AWS,
+ * the source and the target must have been listed completely in this pass, and every objection is heard, the cheapest
+ * first. Who objects is in the plan with its reason; the rest goes on.
  */
 export function retire(pass: Pass, open: OpenOrigins): void {
   const { spec, set, owner } = pass;
   const rules = spec.retention;
-  if (!rules || rules.deleteAfterDays === undefined || !inventoryOf(pass, owner.source)) return;
-  const ready = new ReadyCount(pass);
+  if (!rules || stagesOf(rules).length === 0 || !inventoryOf(pass, owner.source)) return;
   const budget = new DailyBudget(pass, rules.maxDeletionsPerDay);
+  const retiring: Retiring = { pass, rules, ready: new ReadyCount(pass), budget, open };
   // Oldest first: where a limit cuts the list, what is longest past its time goes first.
   for (const version of set.versions.toReversed()) {
     for (const copies of version.copies.values()) {
       for (const copy of copies) {
-        if (copy.ownership.kind === 'ours' && isRetirable(copy.image)) {
-          considerDeletion(pass, version, copy, copies, rules.deleteAfterDays, ready, budget, open);
-        }
+        const leaving = leavingOf(pass, version, copy, copies);
+        if (leaving) advance(retiring, leaving);
       }
     }
   }
@@ -42,57 +58,97 @@ export function retire(pass: Pass, open: OpenOrigins): void {
 /** Failed ones are cleaned up elsewhere; what EC2 calls `transient`, `invalid` or `error` is left alone. */
 const isRetirable = ({ state }: Image): boolean => state === 'available' || state === 'pending' || state === 'disabled';
 
-function considerDeletion(
-  pass: Pass,
-  version: Version,
-  copy: Copy,
-  copies: readonly Copy[],
-  deleteAfterDays: number,
-  ready: ReadyCount,
-  budget: DailyBudget,
-  open: OpenOrigins,
-): void {
-  const { draft, now } = pass;
-  const { image, target } = copy;
-  const original = duplicateOf(copy, copies);
-  const why = surplusReason(pass, version, target, original);
+function leavingOf(pass: Pass, version: Version, copy: Copy, copies: readonly Copy[]): Leaving | undefined {
+  const { image, target, ownership } = copy;
+  if (ownership.kind !== 'ours' || !isRetirable(image)) return undefined;
+  const why = surplusReason(pass, version, target, duplicateOf(copy, copies));
   const since = timeIn(image.tags, TAG.surplusSince);
-  if (why === undefined || since === undefined) return;
-  const subject = label(version.name, image.id);
-  const due = since + deleteAfterDays * DAY_MS;
-  if (now < due) {
-    draft.wait({
-      part: 'retention',
-      subject,
-      target,
-      message: `surplus since ${isoTime(since)} (${why}); deleted after ${isoTime(due)} if it is proven unused`,
-      until: due,
-    });
+  if (why === undefined || since === undefined) return undefined;
+  return { version, copy, why, subject: label(version.name, image.id), since };
+}
+
+const WILL_BE: Readonly<Record<Stage, string>> = { deprecate: 'deprecated', disable: 'disabled', delete: 'deleted' };
+
+/** Takes an image one stage further, where that is due and nothing speaks against it. */
+function advance(retiring: Retiring, leaving: Leaving): void {
+  const { pass, rules } = retiring;
+  const { version, copy, why, subject, since } = leaving;
+  const { image, target } = copy;
+  const next = nextStage(rules, image, since, pass.now, pass.began ?? pass.now);
+  if (next.kind === 'nothing') return;
+  if (next.kind === 'markDisabled') {
+    markDisabled(pass, copy, subject, next.value);
     return;
   }
-  const objection =
-    protectedBy(image, pass.spec.tags?.add) ??
-    massWithdrawal(pass, version) ??
+  if (next.kind === 'wait') {
+    const proof = next.stage === 'deprecate' ? '' : ' if it is proven unused';
+    const message = `surplus since ${isoTime(since)} (${why}); ${WILL_BE[next.stage]} after ${isoTime(next.until)}${proof}`;
+    pass.draft.wait({ part: 'retention', subject, target, message, until: next.until });
+    return;
+  }
+  const objection = objectionTo(next.stage, retiring, leaving);
+  if (objection === 'asking') return;
+  if (objection) {
+    pass.draft.block({ part: 'retention', subject, target, effect: 'keeps', ...objection });
+    return;
+  }
+  const days = `${why}; surplus for ${Math.floor((pass.now - since) / DAY_MS)} days`;
+  if (next.stage === 'deprecate') {
+    deprecateImage(pass, copy, subject, `${days}, deprecated after ${rules.deprecateAfterDays}`);
+    return;
+  }
+  const unused = `unused: ${evidenceFor(pass, image, target).join(', ')}`;
+  retiring.ready.remove(version, copy);
+  if (next.stage === 'disable') {
+    disableImage(pass, copy, subject, `${days}, disabled after ${rules.disableAfterDays}; ${unused}`);
+    return;
+  }
+  retiring.budget.spend(version);
+  removeImage(pass, version, copy, {
+    kind: 'DeregisterImage',
+    reason: `${days}, deleted after ${rules.deleteAfterDays}; ${unused}`,
+    keepSnapshots: rules.snapshots === 'Keep',
+    counts: true,
+  });
+}
+
+function objectionTo(stage: Stage, retiring: Retiring, leaving: Leaving): Objection | 'asking' | undefined {
+  const { pass, ready, budget, open } = retiring;
+  const { version, copy, subject } = leaving;
+  const { image, target } = copy;
+  const always = protectedBy(image, pass.spec.tags?.add) ?? reEnabled(image) ?? massWithdrawal(pass, version);
+  if (always || stage === 'deprecate') return always;
+  // It is switched off in this very pass.
+  if (protectedByUs(image)) return 'asking';
+  return (
     originInUse(pass, image, open) ??
     wouldLeaveTooFew(pass, version, copy, ready) ??
     replacementMissing(pass, version, target, ready) ??
+    (stage === 'disable' ? grantsWouldBeLost(pass, copy, subject) : undefined) ??
     inUse(pass, image, target, subject) ??
-    budget.objection(version);
-  if (objection === 'asking') return;
-  if (objection) {
-    draft.block({ part: 'retention', subject, target, effect: 'keeps', ...objection });
-    return;
-  }
-  budget.spend(version);
-  ready.remove(version, copy);
-  const days = Math.floor((now - since) / DAY_MS);
-  const evidence = evidenceFor(pass, image, target);
-  removeImage(pass, version, copy, {
-    kind: 'DeregisterImage',
-    reason: `${why}; surplus for ${days} days, deleted after ${deleteAfterDays}; unused: ${evidence.join(', ')}`,
-    keepSnapshots: pass.spec.retention?.snapshots === 'Keep',
-    counts: true,
-  });
+    (stage === 'delete' ? budget.objection(version) : undefined)
+  );
+}
+
+/** Somebody needs what was disabled: that is no drift to repair. */
+function reEnabled(image: Image): Objection | undefined {
+  if (!enabledByOthers(image)) return undefined;
+  return {
+    code: 'EnabledAgain',
+    message: `kept: it was disabled at ${image.tags[TAG.disabledSince]}, and somebody has enabled it again. Remove the tag ${TAG.disabledSince} to let it go`,
+  };
+}
+
+/** Disabling takes every launch permission away, and only those that the policy lists can be given again. */
+function grantsWouldBeLost(pass: Pass, { image, target }: Copy, subject: string): Objection | 'asking' | undefined {
+  if (image.state !== 'available') return undefined;
+  const outside = grantsOutsideSpec(pass, target, image, subject);
+  if (!outside) return 'asking';
+  if (isNothing(outside)) return undefined;
+  return {
+    code: 'UnlistedGrants',
+    message: `kept: disabling it would take it from ${describe(outside)}, which sharing does not list, and nobody could give it back. List them, or take the permission back`,
+  };
 }
 
 function massWithdrawal(pass: Pass, version: Version): Objection | undefined {
@@ -147,56 +203,4 @@ export function originInUse(pass: Pass, image: Image, open: OpenOrigins): Object
     return { code, message: `kept: its temporary grant to account ${lent.join(', ')} has to be taken back first` };
   }
   return undefined;
-}
-
-/** Whether evidence stands in the way of removing an image; `asking` where that depends on an answer still to come. */
-export function inUse(pass: Pass, image: Image, target: Target, subject: string): Objection | 'asking' | undefined {
-  const grants = launchGrantsOf(pass, target, image, subject, pass.deleting ? 'deletion' : 'retention');
-  const references = inventoryOf(pass, target)?.references.get(image.id);
-  if (!references) pass.draft.need({ kind: 'references', target, imageId: image.id });
-  if (!grants || !references) return 'asking';
-  const evidence = judgeUse(image, grants, references, pass.now);
-  const because = evidence.because.join('; ');
-  if (evidence.verdict === 'inUse') return { code: 'InUse', message: `kept, it is in use: ${because}` };
-  if (evidence.verdict === 'unknown') {
-    return { code: 'UseUnknown', message: `kept, whether it is in use is not known: ${because}` };
-  }
-  return undefined;
-}
-
-/** What an image that `inUse` did not object to was found unused by. */
-export function evidenceFor(pass: Pass, image: Image, target: Target): readonly string[] {
-  const inventory = inventoryOf(pass, target);
-  const grants = inventory?.launchGrants.get(image.id);
-  const references = inventory?.references.get(image.id);
-  return grants?.ok && references ? judgeUse(image, grants.value, references, pass.now).because : [];
-}
-
-/** How many versions may still be deleted today. A version counts once, in however many targets it goes. */
-export class DailyBudget {
-  readonly #begun: Set<string>;
-  readonly #limit: number;
-
-  constructor(pass: Pass, limit: number) {
-    this.#begun = new Set(pass.deletedToday);
-    this.#limit = limit;
-  }
-
-  objection(version: Version): Objection | undefined {
-    if (this.#begun.has(version.id) || this.#begun.size < this.#limit) return undefined;
-    if (this.#limit === 0) {
-      return {
-        code: 'DeletionsStopped',
-        message: 'kept: retention.maxDeletionsPerDay is 0, which stops all deletions',
-      };
-    }
-    return {
-      code: 'DailyLimit',
-      message: `kept for today: ${this.#begun.size} versions were deleted, the most for one day (retention.maxDeletionsPerDay). It goes on tomorrow, UTC`,
-    };
-  }
-
-  spend(version: Version): void {
-    this.#begun.add(version.id);
-  }
 }

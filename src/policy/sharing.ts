@@ -128,6 +128,18 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
   }
 }
 
+/** Who may launch an image without being listed for it; undefined while that is not known. */
+export function grantsOutsideSpec(pass: Pass, target: Target, image: Image, subject: string): LaunchGrants | undefined {
+  const current = launchGrantsOf(pass, target, image, subject, 'retention');
+  if (!current) return undefined;
+  const { spec, owner } = pass;
+  const managed =
+    spec.sharing &&
+    (target.account === owner.source.account ||
+      spec.accounts?.some(({ id, share }) => id === target.account && share === true));
+  return without(current, managed ? wantedGrants(pass, target) : NO_GRANTS);
+}
+
 /** Accounts that may have a temporary grant whose mark, written before the last start, is not visible yet. */
 function mayBeTemporary(pass: Pass, current: LaunchGrants): string[] {
   if (unsettledUntil(pass) === undefined) return [];
@@ -135,7 +147,7 @@ function mayBeTemporary(pass: Pass, current: LaunchGrants): string[] {
 }
 
 /** The entries of `left` that `right` does not have. */
-function without(left: LaunchGrants, right: LaunchGrants): LaunchGrants {
+export function without(left: LaunchGrants, right: LaunchGrants): LaunchGrants {
   return {
     accounts: subtract(left.accounts, right.accounts),
     organizations: subtract(left.organizations, right.organizations),

@@ -1,6 +1,7 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { DAY_MS, type Image, type Target, type TargetKey, targetKey } from './model.ts';
-import { readyImage, type Version } from './versions.ts';
+import { disabledByUs } from './stages.ts';
+import { isRestorable, readyImage, type Version } from './versions.ts';
 
 /** How the rules see one version in one target. */
 export type Standing =
@@ -50,7 +51,9 @@ export function standingsOf(spec: AmiPolicySpec, versions: readonly Version[], n
     const key = targetKey(target);
     let kept = newestReady.get(key);
     if (!kept) {
-      const ready = versions.filter((each) => each.withdrawn === undefined && readyImage(each, target, source));
+      const ready = versions.filter(
+        (each) => each.withdrawn === undefined && (readyImage(each, target, source) ?? isRestorable(each, target)),
+      );
       kept = firstOfEachFamily(ready, keepNewest);
       newestReady.set(key, kept);
     }
@@ -88,7 +91,9 @@ function canBeHad(version: Version): boolean {
   if (version.source.kind === 'usable') return true;
   return version.copies
     .values()
-    .some((copies) => copies.some(({ image }) => image.state === 'available' || image.state === 'pending'));
+    .some((copies) =>
+      copies.some(({ image }) => image.state === 'available' || image.state === 'pending' || disabledByUs(image)),
+    );
 }
 
 function firstOfEachFamily(versions: readonly Version[], count: number): Set<string> {

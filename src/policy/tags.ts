@@ -22,6 +22,12 @@ export const TAG = {
   attempt: 'amifleet.io/attempt',
   /** When the rules stopped keeping the copy. */
   surplusSince: 'amifleet.io/surplus-since',
+  /** When this policy deprecated it. EC2 itself says since when it is deprecated. */
+  deprecatedSince: 'amifleet.io/deprecated-since',
+  /** When this policy disabled it; `begun` while that is not certain, and `found <time>` where somebody else had. */
+  disabledSince: 'amifleet.io/disabled-since',
+  /** When this policy switched its deregistration protection on. */
+  protectedSince: 'amifleet.io/protected-since',
   /** When the version was taken back on purpose. */
   withdrawnSince: 'amifleet.io/withdrawn-since',
   /** On a snapshot: `<image id> <time>`; its image is being deleted and the snapshot goes with it. */

@@ -2,6 +2,7 @@ import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { type Owner, type Ownership, ownershipOf } from './identity.ts';
 import { type Image, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
 import { familyOf, isExcluded, select } from './selection.ts';
+import { disabledByUs } from './stages.ts';
 import { mayTravel, TAG, timeIn } from './tags.ts';
 import { type Attempt, attemptIn } from './token.ts';
 
@@ -228,6 +229,11 @@ function byTarget(copies: readonly Copy[]): Map<TargetKey, readonly Copy[]> {
 export function readyImage(version: Version, target: Target, source: Target): Image | undefined {
   if (isSourceTarget(target, source) && version.source.kind === 'usable') return version.source.image;
   return version.copies.get(targetKey(target))?.find((copy) => copy.image.state === 'available')?.image;
+}
+
+/** Whether a version is only not ready in a target because this policy has disabled its copy there. */
+export function isRestorable(version: Version, target: Target): boolean {
+  return version.copies.get(targetKey(target))?.some(({ image }) => disabledByUs(image)) ?? false;
 }
 
 export function isSourceTarget(target: Target, source: Target): boolean {

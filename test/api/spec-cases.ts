@@ -69,7 +69,19 @@ function ruled(
   ];
 }
 
+/** Two stages of retirement of which the earlier must not come after the later. */
+const staged = (earlier: string, later: string): SpecCase[] =>
+  ruled(
+    `spec.retention.${earlier}`,
+    `${earlier} must not be more than ${later}: the stages follow each other`,
+    { [`${earlier} and ${later} on one day`]: policy({ retention: { [earlier]: 7, [later]: 7 } }) },
+    { [`${earlier} after ${later}`]: policy({ retention: { [earlier]: 8, [later]: 7 } }) },
+  );
+
 const RULES: readonly SpecCase[] = [
+  ...staged('deprecateAfterDays', 'disableAfterDays'),
+  ...staged('disableAfterDays', 'deleteAfterDays'),
+  ...staged('deprecateAfterDays', 'deleteAfterDays'),
   ...ruled(
     '<root>',
     'metadata.name must be at most 63 characters long: it becomes part of tag values',
@@ -342,6 +354,10 @@ const ACCEPTED: readonly SpecCase[] = [
   { name: 'sharing with nobody', object: policy({ sharing: {} }) },
   { name: 'sharing with nobody, said in full', object: policy({ sharing: { accounts: [], organizations: [] } }) },
   { name: 'retention with every default', object: policy({ retention: {} }) },
+  {
+    name: 'all stages on one day',
+    object: policy({ retention: { deprecateAfterDays: 0, disableAfterDays: 0, deleteAfterDays: 0 } }),
+  },
   { name: 'no deletions today', object: policy({ retention: { maxDeletionsPerDay: 0, deleteAfterDays: 0 } }) },
   { name: 'a null where there is a default', object: policy({ mode: null }) },
   { name: 'an account for all namespaces', object: account({ namespaces: ['*'] }) },

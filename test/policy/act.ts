@@ -33,7 +33,7 @@ export class Acting {
   }
 
   #perform({ target, call }: Action): void {
-    const { images, snapshots } = this.#world.place(target);
+    const { images, snapshots, launch } = this.#world.place(target);
     switch (call.do) {
       case 'copy':
         return this.#copy(target, call);
@@ -50,6 +50,19 @@ export class Acting {
         return this.#modifyLaunch(target, call);
       case 'modifyVolume':
         return this.#modifyVolume(target, call);
+      case 'deprecate':
+        return this.#change(target, call.imageId, { deprecatesAt: call.at });
+      case 'disable':
+        launch.delete(call.imageId);
+        return this.#change(target, call.imageId, { state: 'disabled' });
+      case 'restore': {
+        if (call.what === 'enable') return this.#change(target, call.imageId, { state: 'available' });
+        const { deprecatesAt: _, ...image } = this.#world.image(target, call.imageId)!;
+        this.#world.put(target, image);
+        return undefined;
+      }
+      case 'protect':
+        return this.#change(target, call.imageId, { protection: call.on ? 'enabled-without-cooldown' : 'disabled' });
       case 'deregister':
         if (!images.delete(call.imageId)) throw new Error(`InvalidAMIID.NotFound: ${call.imageId}`);
         return undefined;
@@ -83,6 +96,12 @@ export class Acting {
     };
     this.#world.put(target, image);
     this.#world.place(target).snapshots.set(snapshotId, copiedSnapshot(snapshotId, image, 'pending', this.#world.now));
+  }
+
+  #change(target: Target, id: string, change: Partial<Image>): void {
+    const image = this.#world.image(target, id);
+    if (!image) throw new Error(`InvalidAMIID.NotFound: ${id}`);
+    this.#world.put(target, { ...image, ...change });
   }
 
   #mayRead(from: Target, { id, volumes }: Image, account: string): void {

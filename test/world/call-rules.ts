@@ -56,22 +56,31 @@ function* ownership(judged: JudgedCall): Generator<string> {
   }
 }
 
-/** S2, S4, S16, and what must never be deregistered at all. */
+/** How far an image is on its way out, by the truth. */
+type Gone = 'disabled' | 'deregistered';
+const leftAs = (before: Image, after: Image | undefined): Gone | undefined => {
+  if (before.state === 'deregistered' || before.state === after?.state) return undefined;
+  return after?.state === 'disabled' || after?.state === 'deregistered' ? after.state : undefined;
+};
+
+/** S2, S4, S16, and what must never be deregistered or disabled at all. */
 function* destruction(judged: JudgedCall): Generator<string> {
   for (const { before: image, after } of changed(judged.before.images, judged.after.images)) {
-    if (image.state === 'deregistered' || after?.state !== 'deregistered') continue;
+    const as = leftAs(image, after);
+    if (!as) continue;
     if (image.tags[tag('source-image')] === undefined) {
-      yield `a source image was deregistered: ${image.id}`;
+      yield `a source image was ${as}: ${image.id}`;
       continue;
     }
     const policy = ownerOf(image.tags, judged);
     if (!policy || image.state === 'failed') continue;
     const deleting = policy.metadata.deletionTimestamp !== undefined;
-    if (deleting && policy.spec.deletionPolicy !== 'Delete') yield `S2: ${image.id} went although its policy retains`;
+    if (deleting && (policy.spec.deletionPolicy !== 'Delete' || as === 'disabled'))
+      yield `S2: ${image.id} went although its policy retains`;
     if (!deleting && policy.spec.suspend) yield `S2: ${image.id} went although its policy is suspended`;
     if (image.tags[tag('hold')] !== undefined) yield `${image.id} went although it is held`;
     if (image.state === 'pending' && !deleting) continue;
-    if (!deleting) yield* retirement(image, policy, judged);
+    if (!deleting) yield* retirement(image, as, policy, judged);
     const copying = judged.before.copies.some(
       ({ id }) => judged.before.images.find((each) => each.id === id)?.sourceImageId === image.id,
     );
@@ -79,15 +88,30 @@ function* destruction(judged: JudgedCall): Generator<string> {
   }
 }
 
-function* retirement(image: Image, { spec }: AmiPolicy, { before, now }: JudgedCall): Generator<string> {
-  const { retention } = spec;
-  if (retention?.deleteAfterDays === undefined) {
-    yield `S2: ${image.id} went although the policy deletes nothing`;
+/** S16, by when the stages before were seen, whatever is written on the image. */
+function* stages(image: Image, as: Gone, { spec }: AmiPolicy, { now, stagedAt }: JudgedCall): Generator<string> {
+  const { deprecateAfterDays, disableAfterDays, deleteAfterDays } = spec.retention ?? {};
+  const days = as === 'disabled' ? disableAfterDays : deleteAfterDays;
+  if (days === undefined) {
+    yield `S2: ${image.id} was ${as} although the policy does not say so`;
     return;
   }
   const since = Date.parse(image.tags[tag('surplus-since')] ?? '');
-  if (!(now - since >= retention.deleteAfterDays * DAY - CLOCK_TOLERANCE))
-    yield `S16: ${image.id} went before its time`;
+  if (!(now - since >= days * DAY - CLOCK_TOLERANCE)) yield `S16: ${image.id} was ${as} before its time`;
+  if (as === 'deregistered' && disableAfterDays !== undefined && image.state === 'available')
+    yield `S16: ${image.id} was deregistered without having been disabled`;
+  const before = stagedAt.get(image.id);
+  if (!before) return;
+  const gap = days - ((before.stage === 'disabled' ? disableAfterDays : deprecateAfterDays) ?? 0);
+  if (now - before.at < gap * DAY - CLOCK_TOLERANCE)
+    yield `S16: ${image.id} was ${as} too soon after it was ${before.stage}`;
+}
+
+function* retirement(image: Image, as: Gone, policy: AmiPolicy, judged: JudgedCall): Generator<string> {
+  yield* stages(image, as, policy, judged);
+  const { spec } = policy;
+  const { before } = judged;
+  const keepNewest = spec.retention?.keepNewest ?? 1;
   const family = image.tags[tag('family')];
   const named =
     spec.source.account === image.account
@@ -105,13 +129,13 @@ function* retirement(image: Image, { spec }: AmiPolicy, { before, now }: JudgedC
   );
   const versions = new Set(ready.map(({ tags }) => tags[tag('source-image')]));
   const others = new Set(ready.filter(({ id }) => id !== image.id).map(({ tags }) => tags[tag('source-image')]));
-  if (named && others.size < retention.keepNewest && others.size < versions.size && isReady(image))
+  if (named && others.size < keepNewest && others.size < versions.size && isReady(image))
     yield `S4: without ${image.id} only ${others.size} versions of ${family} are left in ${image.account}/${image.region}`;
   const usable = before.images.filter(
     (each) => isReady(each) && each.id !== image.id && each.tags[tag('family')] === family,
   );
   const source = before.images.some((each) => isReady(each) && each.tags[tag('source-image')] === undefined);
-  if (usable.length === 0 && !source) yield `S4: ${image.id} was the last usable image of ${family}`;
+  if (usable.length === 0 && !source && isReady(image)) yield `S4: ${image.id} was the last usable image of ${family}`;
 }
 
 /** S5: nothing that is wanted is taken away, nothing that is not wanted is given, and never to everybody. */

@@ -16,6 +16,13 @@ export interface JudgedCall {
   readonly after: WorldView;
   readonly policies: readonly AmiPolicy[];
   readonly now: number;
+  /** The last stage of retirement that each image has gone through, and when, as it was seen from outside. */
+  readonly stagedAt: ReadonlyMap<string, Staged>;
+}
+
+export interface Staged {
+  readonly stage: 'deprecated' | 'disabled';
+  readonly at: number;
 }
 
 /**
@@ -30,6 +37,7 @@ export class SafetyOracle {
   mutations = 0;
   statusWrites = 0;
   readonly #lives: Lifeline[] = [];
+  readonly #stagedAt = new Map<string, Staged>();
   #leader: string | undefined;
   readonly #policies = new Map<string, AmiPolicy>();
 
@@ -47,12 +55,26 @@ export class SafetyOracle {
       for (const { id } of after.images) if (!before.images.some((image) => image.id === id)) this.made.add(id);
       if (!this.#isController()) return;
       this.mutations++;
-      const judged = { call, before, after, policies: [...this.#policies.values()], now: clock.now() };
+      const policies = [...this.#policies.values()];
+      const judged = { call, before, after, policies, now: clock.now(), stagedAt: this.#stagedAt };
       const { identity } = this.#lives.find((life) => life.isCalling) ?? {};
       if (identity !== undefined && identity !== this.#leader)
         this.note(`S10: ${call.action} by ${identity}, and ${this.#leader ?? 'nobody'} holds the lease`);
       for (const each of judgeCall(judged)) this.note(`${call.action} in ${call.account}/${call.region}: ${each}`);
+      this.#stage(before, after, clock.now());
     });
+  }
+
+  #stage(before: WorldView, after: WorldView, at: number): void {
+    const known = new Map(before.images.map((image) => [image.id, image]));
+    for (const { id, state, deprecationTime } of after.images) {
+      const was = known.get(id);
+      if (!was) continue;
+      if (was.deprecationTime === undefined && deprecationTime !== undefined)
+        this.#stagedAt.set(id, { stage: 'deprecated', at });
+      if (was.state === 'available' && state === 'disabled') this.#stagedAt.set(id, { stage: 'disabled', at });
+      if (was.state === 'disabled' && state === 'available') this.#stagedAt.delete(id);
+    }
   }
 
   note(violation: string): void {
