@@ -183,6 +183,15 @@ const retention = withRules(
       3650,
       'Days after a version was marked surplus (tag amifleet.io/surplus-since) until its copies are deleted. Left out: nothing is deleted.',
     ).optional(),
+    inUse: z.enum(['Protect', 'Ignore']).default('Protect').meta({
+      description:
+        '`Protect`: what is in use, or may be, is neither disabled nor deleted. `Ignore` does so all the same, and is refused unless the controller was started with --allow-ignore-in-use.',
+    }),
+    minUnusedDays: whole(
+      0,
+      3650,
+      'An image that was launched within this many days counts as used. Default 30.',
+    ).default(30),
     scope: z.enum(['Copies']).default('Copies').meta({
       description: 'What may be retired. `Copies`: only images that this controller made, never a source image.',
     }),

@@ -5,11 +5,13 @@ import {
   type ListImagesInRecycleBinCommandOutput,
 } from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
-import type { Answer, Inventory, LaunchGrants, Need, References } from '../policy/model.ts';
+import type { Answer, Inventory, LaunchGrants, Need, References, UsageReport } from '../policy/model.ts';
+import { isNothing, without } from '../policy/sharing.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { grantsFrom } from './from-sdk.ts';
 import type { Overlay } from './overlay.ts';
 import { readReferences } from './references.ts';
+import { readUsageReport } from './usage-reports.ts';
 
 interface Read<T> {
   readonly answer: Answer<T>;
@@ -21,6 +23,8 @@ interface Read<T> {
 export interface AnswersFrom {
   readonly grants: number;
   readonly evidence: number;
+  /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
+  readonly unanswered?: number;
 }
 
 const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence: Number.NEGATIVE_INFINITY };
@@ -33,6 +37,7 @@ export class Answers {
   readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
   readonly #volumeGrants = new Map<string, Read<readonly string[]>>();
   readonly #references = new Map<string, Read<References>>();
+  readonly #usageReports = new Map<string, Read<UsageReport>>();
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
   readonly #asking = new Map<string, Promise<void>>();
 
@@ -44,15 +49,16 @@ export class Answers {
 
   /** Forgets what was asked of images that are not there any more. */
   keepOnly(images: ReadonlyMap<string, unknown>): void {
-    for (const reads of [this.#launchGrants, this.#references])
+    for (const reads of [this.#launchGrants, this.#references, this.#usageReports])
       for (const id of reads.keys()) if (!images.has(id)) reads.delete(id);
   }
 
   /**
-   * Every answer that is not older than `from`; refusals of before `from.evidence` are left out, so that they are asked
+   * Every answer that is not older than `from`; refusals of before `from.unanswered` are left out, so that they are asked
    * for again. Nothing is forgotten by that: other policies, which work at the same time, may be content with it.
    */
   view(from: AnswersFrom = FROM_THE_START): Omit<Inventory, 'images' | 'snapshots'> {
+    const { unanswered = from.evidence } = from;
     const recent = <T>(
       reads: ReadonlyMap<string, Read<T>>,
       since: number,
@@ -60,7 +66,7 @@ export class Answers {
     ): Map<string, Answer<T>> => {
       const answers = new Map<string, Answer<T>>();
       for (const [id, { answer, at }] of reads) {
-        if (at < (answer.ok ? since : from.evidence)) continue;
+        if (at < (answer.ok && !isOpen(answer.value) ? since : unanswered)) continue;
         answers.set(id, answer.ok ? { ok: true, value: lay(id, answer.value, at) } : answer);
       }
       return answers;
@@ -72,6 +78,7 @@ export class Answers {
       launchGrants: recent(this.#launchGrants, from.grants, (id, grants, at) => overlay.launchGrants(id, grants, at)),
       volumeGrants: recent(this.#volumeGrants, from.grants, (id, given, at) => overlay.volumeGrants(id, given, at)),
       references: recent(this.#references, from.evidence, asRead),
+      usageReports: recent(this.#usageReports, from.evidence, (id, report, at) => overlay.usageReport(id, report, at)),
       ...(bin && { bin }),
     };
   }
@@ -94,10 +101,7 @@ export class Answers {
     const at = this.#clock.monotonic();
     switch (need.kind) {
       case 'launchGrants':
-        this.#launchGrants.set(need.imageId, {
-          at,
-          answer: await answered(() => this.#readLaunchGrants(need.imageId, options), options.signal),
-        });
+        await this.#askLaunchGrants(need.imageId, at, options);
         return;
       case 'volumeGrants':
         this.#volumeGrants.set(need.snapshotId, {
@@ -111,9 +115,23 @@ export class Answers {
           answer: await readReferences(this.#ec2, need.imageId, options.signal),
         });
         return;
+      case 'usageReport':
+        this.#usageReports.set(need.imageId, {
+          at,
+          answer: await answered(() => readUsageReport(this.#ec2, need.imageId, options), options.signal),
+        });
+        return;
       case 'bin':
         this.#bin.set('bin', { at, answer: await answered(() => this.#readBin(options), options.signal) });
     }
+  }
+
+  async #askLaunchGrants(imageId: string, at: number, options: CallOptions): Promise<void> {
+    const answer = await answered(() => this.#readLaunchGrants(imageId, options), options.signal);
+    const before = this.#launchGrants.get(imageId)?.answer;
+    if (answer.ok && before?.ok && !isNothing(without(answer.value, before.value)))
+      this.#overlay.usageOutdated(imageId);
+    this.#launchGrants.set(imageId, { at, answer });
   }
 
   async #readLaunchGrants(imageId: string, options: CallOptions): Promise<LaunchGrants> {
@@ -148,6 +166,10 @@ export class Answers {
     return ids;
   }
 }
+
+/** A usage report that is being made will be another one soon. */
+const isOpen = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'pending';
 
 async function answered<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<Answer<T>> {
   try {

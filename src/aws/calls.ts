@@ -14,6 +14,7 @@ import { deleteSnapshot, deregister, disable } from './destructive-calls.ts';
 import type { OpenTarget } from './inventories.ts';
 import { sdkTags } from './sdk-tags.ts';
 import { modifyStage } from './stage-calls.ts';
+import { requestUsage } from './usage-reports.ts';
 
 /**
  * Makes the one AWS call of an action, and notes its effect in the inventory. Before what cannot be undone the image is
@@ -41,6 +42,8 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
       return await modifyLaunch(call, open);
     case 'modifyVolume':
       return await modifyVolume(call, open);
+    case 'requestUsage':
+      return await requestUsage(call, open);
     case 'deprecate':
     case 'restore':
     case 'protect':

@@ -1,6 +1,6 @@
 import type { Clock } from '../ambient/clock.ts';
 import { hasIdentity } from '../policy/identity.ts';
-import type { Image, LaunchGrants, Snapshot, Tags } from '../policy/model.ts';
+import type { Image, LaunchGrants, Snapshot, Tags, UsageReport } from '../policy/model.ts';
 import type { Attempt } from '../policy/token.ts';
 
 /** How long EC2 may show an old state after a write (ec2-facts 2.4). */
@@ -33,6 +33,10 @@ export class Overlay {
   readonly #launch = new Map<string, Map<string, Entry<boolean>>>();
   readonly #volume = new Map<string, Map<string, Entry<boolean>>>();
 
+  /** The usage report that was asked for last, by image. */
+  readonly #usage = new Map<string, { readonly id: string; readonly since: number; readonly at: number }>();
+  /** Since when earlier reports do not count any more, by image. */
+  readonly #outdated = new Map<string, number>();
   /** By image and field. */
   readonly #changes = new Map<string, Map<keyof ImageChange, Entry<ImageChange[keyof ImageChange]>>>();
 
@@ -83,6 +87,36 @@ export class Overlay {
     for (const field of ['state', 'deprecatesAt', 'protection'] as const)
       if (field in change) entries.set(field, { value: change[field], since });
     this.#changes.set(id, entries);
+  }
+
+  usageRequested(imageId: string, reportId: string): void {
+    this.#usage.set(imageId, { id: reportId, since: this.#clock.monotonic(), at: this.#clock.now() });
+  }
+
+  /** More accounts may launch an image by now: what was reported before says nothing of them. */
+  usageOutdated(imageId: string): void {
+    this.#outdated.set(imageId, this.#clock.now());
+  }
+
+  /** The newest report of an image. One that was asked for and is not shown yet is pending. */
+  usageReport(imageId: string, read: UsageReport, at: number): UsageReport {
+    const requested = this.#usage.get(imageId);
+    if (!requested) return this.#unlessOutdated(imageId, read);
+    if (isOld(requested.since, at) || (read.kind !== 'none' && read.id === requested.id)) {
+      this.#usage.delete(imageId);
+      return this.#unlessOutdated(imageId, read);
+    }
+    return { kind: 'pending', id: requested.id, createdAt: requested.at };
+  }
+
+  #unlessOutdated(imageId: string, read: UsageReport): UsageReport {
+    const since = this.#outdated.get(imageId);
+    if (since === undefined || read.kind === 'none') return read;
+    if (read.createdAt >= since) {
+      this.#outdated.delete(imageId);
+      return read;
+    }
+    return { kind: 'failed', id: read.id, createdAt: 0, why: 'it was made before others were let in' };
   }
 
   launchChanged(imageId: string, add: LaunchGrants, remove: LaunchGrants): void {

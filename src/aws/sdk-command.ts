@@ -18,12 +18,14 @@ export function actionOf(command: object): string {
   return schema?.[2] ?? command.constructor.name.replace(/Command$/, '');
 }
 
+const TOKENED: ReadonlySet<string> = new Set(['CopyImage', 'CreateImageUsageReport']);
+
 /**
- * Whether a request whose fate is unknown may be sent again: reads, and CopyImage with a token of ours (the SDK's own is
- * a new one each time). Any other write is left to the next pass, which reads before it writes.
+ * Whether a request whose fate is unknown may be sent again: reads, and what has a token of ours (the SDK's own is a new
+ * one each time). Any other write is left to the next pass, which reads before it writes.
  */
 export function mayRepeat(action: string, input: object): boolean {
-  return isRead(action) || (action === 'CopyImage' && 'ClientToken' in input && input.ClientToken !== undefined);
+  return isRead(action) || (TOKENED.has(action) && 'ClientToken' in input && input.ClientToken !== undefined);
 }
 
 /**

@@ -172,7 +172,7 @@ export class TargetInventory {
 
   /**
    * Everything known now. Only to be called after `observe` has succeeded. Answers that are older than `from` are left
-   * out, and so are refusals of before `from.evidence`, so that they are asked for again. Nothing is forgotten by that:
+   * out, and so are refusals of before `from.unanswered`, so that they are asked for again. Nothing is forgotten by that:
    * other policies, which look at the same inventory meanwhile, may be content with it.
    */
   view(from?: AnswersFrom): Inventory {

@@ -17,6 +17,8 @@ const DEFAULT_REGION = 'us-east-1';
 export function awsEngine(options: {
   readonly clock: Clock;
   readonly allowDelete: boolean;
+  /** Default: false. */
+  readonly allowIgnoreInUse?: boolean;
   readonly endpoint?: string;
   readonly onCall?: (call: CallReport) => void;
 }): Engine & { close(): void } {
@@ -35,7 +37,11 @@ export function awsEngine(options: {
     clients,
     inventories,
     sweep: new Sweep(clients, inventories, clock),
-    limits: { ...DEFAULT_LIMITS, allowDelete: options.allowDelete },
+    limits: {
+      ...DEFAULT_LIMITS,
+      allowDelete: options.allowDelete,
+      allowIgnoreInUse: options.allowIgnoreInUse ?? false,
+    },
     close: () => clients.close(),
   };
 }

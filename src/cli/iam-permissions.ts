@@ -7,6 +7,7 @@ export interface Grant {
 }
 
 const IMAGES = 'arn:aws:ec2:*::image/*';
+const REPORTS = 'arn:aws:ec2:*:*:image-usage-report/*';
 const SNAPSHOTS = 'arn:aws:ec2:*::snapshot/*';
 /** What a copy and its snapshots carry from the moment they are made: nothing else is ever deleted. */
 const OURS = { Null: { 'aws:ResourceTag/amifleet.io/policy-uid': 'false' } };
@@ -47,6 +48,7 @@ export const GRANTS = {
   // Sources are shared as well. They carry the claim by then, but tags reach IAM late.
   ShareImages: { kind: 'write', resources: [IMAGES], condition: NOT_PUBLIC },
   ShareSnapshots: { kind: 'write', resources: [SNAPSHOTS], condition: NOT_PUBLIC },
+  ReportUse: { kind: 'write', resources: [IMAGES, REPORTS] },
   RetireCopies: { kind: 'write', resources: [IMAGES], condition: OURS },
   DeleteCopies: { kind: 'write', resources: [IMAGES, SNAPSHOTS], condition: OURS },
   UseKeys: { kind: 'write', resources: ['*'], condition: { StringLike: BY_EC2 } },
@@ -85,6 +87,9 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
       'imagebuilder:GetContainerRecipe',
     ],
   },
+  DescribeImageUsageReportsCommand: { Read: ['ec2:DescribeImageUsageReports'] },
+  DescribeImageUsageReportEntriesCommand: { Read: ['ec2:DescribeImageUsageReportEntries'] },
+  CreateImageUsageReportCommand: { ReportUse: ['ec2:CreateImageUsageReport'] },
   CopyImageCommand: {
     Copy: ['ec2:CopyImage'],
     TagNewCopies: ['ec2:CreateTags'],

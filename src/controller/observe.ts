@@ -13,6 +13,8 @@ export interface Freshness {
   readonly moving?: number;
   readonly grants: number;
   readonly evidence: number;
+  /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
+  readonly unanswered?: number;
 }
 
 /** A target as a pass sees it, with the way to it where there is one. */

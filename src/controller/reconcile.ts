@@ -64,6 +64,7 @@ export async function reconcile(engine: Engine, given: Request, hooks: Hooks): P
   const isSettled = settled > Number.NEGATIVE_INFINITY;
   const grants = Math.max(given.fresh.grants, settled);
   let listing = Math.max(given.fresh.listing, settled);
+  const begunAt = engine.clock.monotonic();
   let { evidence } = given.fresh;
   let { deletedToday } = given;
   const failures: Failure[] = [];
@@ -79,6 +80,8 @@ export async function reconcile(engine: Engine, given: Request, hooks: Hooks): P
     let { input, decision } = await plan(engine, request, scene, fresh, hooks.stop);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
       listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
+      // What was found unused a while ago may be in use by now.
+      evidence = Math.max(evidence, begunAt);
       fresh = { ...given.fresh, listing, grants, evidence, isSettled, began };
       scene = await observeAll(engine, request, access, fresh, hooks.stop);
       ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));

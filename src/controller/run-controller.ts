@@ -44,6 +44,8 @@ export interface ControllerOptions {
  * and then wait for the rate budget that they have used up themselves.
  */
 const MOVING_FRESH_MS = 2500;
+/** What keeps an image is asked for again after this; before one goes, everything that speaks for it is asked anew. */
+const EVIDENCE_FRESH_MS = 60 * 60_000;
 /** Policies that are worked on at a time. Their calls share one rate budget. */
 const WORKERS = 8;
 
@@ -213,7 +215,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
             listing: Math.max(from, rereadFrom.get(key) ?? 0),
             moving: poll <= begun ? poll : begun - MOVING_FRESH_MS,
             grants: from,
-            evidence: begun,
+            evidence: Math.max(from, begun - EVIDENCE_FRESH_MS),
+            unanswered: begun,
           },
           signal,
         );

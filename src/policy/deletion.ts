@@ -100,8 +100,8 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
     protectedBy(image, pass.spec.tags?.add) ??
     broken(image) ??
     (unfinished ? undefined : stillNeeded(pass, version, image, ready)) ??
-    (unfinished ? undefined : inUse(pass, image, target, subject)) ??
-    (unfinished ? undefined : budget.objection(version));
+    (unfinished ? undefined : budget.objection(version)) ??
+    (unfinished ? undefined : inUse(pass, image, target, subject));
   if (objection === 'asking') return;
   if (objection) {
     const byItself = objection.code === 'DailyLimit' || objection.code === 'OriginInUse';

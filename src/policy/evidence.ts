@@ -1,45 +1,82 @@
-import { type Answer, DAY_MS, type Image, type LaunchGrants, type References } from './model.ts';
-import { describe, isNothing } from './sharing.ts';
-
-/** Whether an image is in use, with what that is concluded from. Unknown is never taken for a no. */
-export type Evidence =
-  | { readonly verdict: 'inUse'; readonly because: readonly string[] }
-  | { readonly verdict: 'notInUse'; readonly because: readonly string[] }
-  | { readonly verdict: 'unknown'; readonly because: readonly string[] };
-
-/** A launch younger than this counts as use. */
-const MIN_UNUSED_DAYS = 30;
+import type { AmiPolicySpec } from '../api/ami-policy.ts';
+import { type Answer, DAY_MS, type Image, type References, type UsageReport } from './model.ts';
+import { isoTime } from './tags.ts';
 
 /**
- * Judges one image.
- * @param grants who may launch it, beside its owner: what they do with it cannot be seen from here
- * @param references what refers to it in its own account, all versions of launch templates included
+ * Whether an image is in use, with what that is concluded from. Unknown is never taken for a no. `reportWanted`: nothing
+ * that can be seen from here speaks for use, and a usage report has to say what other accounts do with it.
  */
-export function judgeUse(image: Image, grants: LaunchGrants, references: Answer<References>, now: number): Evidence {
-  const used: string[] = [];
-  const unknown: string[] = [];
-  const unused: string[] = [];
+export interface Evidence {
+  readonly verdict: 'inUse' | 'notInUse' | 'unknown' | 'reportWanted';
+  readonly because: readonly string[];
+}
 
-  if (!references.ok) unknown.push(`its references could not be read: ${references.why}`);
-  else if (references.value.length > 0) used.push(`referenced by ${some(references.value)}`);
+export interface Observed {
+  readonly image: Image;
+  /** What refers to it in its own account, all versions of launch templates included. */
+  readonly references: Answer<References>;
+  /** Undefined: not asked for. */
+  readonly report: Answer<UsageReport> | undefined;
+}
+
+type Rules = Pick<NonNullable<AmiPolicySpec['retention']>, 'minUnusedDays'>;
+
+/** What `minUnusedDays` is where the policy has no retention. */
+export const DEFAULT_RULES: Rules = { minUnusedDays: 30 };
+
+/** A report that finds no use is good for this long (issue: at most 24 h old at each gate). */
+const REPORT_GOOD_MS = DAY_MS;
+/** One that finds use only ever keeps an image, and is believed for longer, so that what is kept costs little. */
+const USE_BELIEVED_MS = 7 * DAY_MS;
+
+/**
+ * Judges one image, the cheapest evidence first.
+ * @param now milliseconds since the epoch, by the clock of AWS
+ */
+export function judgeUse({ image, references, report }: Observed, rules: Rules, now: number): Evidence {
+  const used: string[] = [];
+  const unused: string[] = [];
+  if (!references.ok) {
+    return { verdict: 'unknown', because: [`its references could not be read: ${references.why}`] };
+  }
+  if (references.value.length > 0) used.push(`referenced by ${some(references.value)}`);
   else unused.push('nothing in its account refers to it');
 
   if (image.lastLaunchedAt === undefined) unused.push('no launch is recorded');
   else {
     const days = Math.max(0, Math.floor((now - image.lastLaunchedAt) / DAY_MS));
-    if (days < MIN_UNUSED_DAYS) used.push(`launched ${days} days ago, less than ${MIN_UNUSED_DAYS}`);
+    if (days < rules.minUnusedDays) used.push(`launched ${days} days ago, less than ${rules.minUnusedDays}`);
     else unused.push(`last launched ${days} days ago`);
   }
-
-  if (isNothing(grants)) unused.push('it is shared with nobody');
-  else
-    unknown.push(
-      `it is shared with ${describe(grants)}, and what they run cannot be seen. Take the grant back once they need it no more: what is surplus is not shared again`,
-    );
-
   if (used.length > 0) return { verdict: 'inUse', because: used };
-  if (unknown.length > 0) return { verdict: 'unknown', because: unknown };
-  return { verdict: 'notInUse', because: unused };
+
+  const reported = judgeReport(report, now);
+  return reported.verdict === 'notInUse' ? { ...reported, because: [...unused, ...reported.because] } : reported;
+}
+
+function judgeReport(report: Answer<UsageReport> | undefined, now: number): Evidence {
+  if (!report) return { verdict: 'reportWanted', because: ['no usage report was looked for yet'] };
+  if (!report.ok) return { verdict: 'unknown', because: [`its usage reports could not be read: ${report.why}`] };
+  const { value } = report;
+  if (value.kind === 'none') return { verdict: 'reportWanted', because: ['there is no usage report of it'] };
+  const age = now - value.createdAt;
+  const made = isoTime(value.createdAt);
+  if (value.kind === 'pending') {
+    return { verdict: 'unknown', because: [`the usage report asked for at ${made} is not there yet`] };
+  }
+  if (value.kind === 'failed') {
+    if (age > REPORT_GOOD_MS) return { verdict: 'reportWanted', because: [`the usage report of ${made} failed`] };
+    return { verdict: 'unknown', because: [`the usage report of ${made} failed: ${value.why}`] };
+  }
+  if (value.usages.length > 0) {
+    if (age > USE_BELIEVED_MS) return { verdict: 'reportWanted', because: [`the usage report of ${made} is too old`] };
+    const uses = value.usages.map(({ account, type, count }) => `${count} ${type} in account ${account}`);
+    return { verdict: 'inUse', because: [`${some(uses)}, by the usage report of ${made}`] };
+  }
+  if (age > REPORT_GOOD_MS) {
+    return { verdict: 'reportWanted', because: [`the usage report of ${made} is more than a day old`] };
+  }
+  return { verdict: 'notInUse', because: [`no account uses it, by the usage report of ${made}`] };
 }
 
 function some(names: readonly string[]): string {

@@ -99,6 +99,21 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
 /** What refers to an image in its own account, for example `ec2:Instance i-0abc`. */
 export type References = readonly string[];
 
+/** What one account does with an image, by a usage report of EC2. */
+export interface Usage {
+  readonly account: string;
+  /** For example `ec2:Instance`. */
+  readonly type: string;
+  readonly count: number;
+}
+
+/** The newest usage report that EC2 has of an image, over all accounts. Times are milliseconds since the epoch. */
+export type UsageReport =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'pending'; readonly id: string; readonly createdAt: number }
+  | { readonly kind: 'failed'; readonly id: string; readonly createdAt: number; readonly why: string }
+  | { readonly kind: 'available'; readonly id: string; readonly createdAt: number; readonly usages: readonly Usage[] };
+
 /**
  * What was observed of one target. Images and snapshots were listed completely (an incomplete listing is no inventory);
  * the other maps hold what was asked for image by image.
@@ -110,6 +125,7 @@ export interface Inventory {
   /** Accounts that may create volumes from a snapshot, by snapshot id. */
   readonly volumeGrants: ReadonlyMap<string, Answer<readonly string[]>>;
   readonly references: ReadonlyMap<string, Answer<References>>;
+  readonly usageReports: ReadonlyMap<string, Answer<UsageReport>>;
   /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
   readonly bin?: Answer<ReadonlySet<string>>;
 }
@@ -124,6 +140,7 @@ export type Need =
   | { readonly kind: 'launchGrants'; readonly target: Target; readonly imageId: string }
   | { readonly kind: 'volumeGrants'; readonly target: Target; readonly snapshotId: string }
   | { readonly kind: 'references'; readonly target: Target; readonly imageId: string }
+  | { readonly kind: 'usageReport'; readonly target: Target; readonly imageId: string }
   | { readonly kind: 'bin'; readonly target: Target };
 
 export const DAY_MS = 86_400_000;

@@ -58,10 +58,17 @@ export interface Limits {
   readonly wantedVersions: number;
   /** False: whoever started the controller forbade all deletions. */
   readonly allowDelete: boolean;
+  /** Whether `retention.inUse: Ignore` counts. */
+  readonly allowIgnoreInUse: boolean;
 }
 
 /** ec2-facts: 300 concurrent copies into a region. */
-export const DEFAULT_LIMITS: Limits = { copiesInFlight: 300, wantedVersions: 1000, allowDelete: true };
+export const DEFAULT_LIMITS: Limits = {
+  copiesInFlight: 300,
+  wantedVersions: 1000,
+  allowDelete: true,
+  allowIgnoreInUse: false,
+};
 
 /** A plan in the making: the input, what was first concluded from it, and the draft that the parts write to. */
 export interface Pass extends PlanInput {

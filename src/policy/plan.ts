@@ -16,6 +16,8 @@ export type Call =
     }
   | { readonly do: 'tag'; readonly resources: readonly string[]; readonly tags: Tags }
   | { readonly do: 'untag'; readonly resources: readonly string[]; readonly keys: readonly string[] }
+  /** Asks EC2 for a report on who uses an image, in all accounts. */
+  | { readonly do: 'requestUsage'; readonly imageId: string; readonly token: string }
   | { readonly do: 'claim'; readonly imageId: string; readonly value: string; readonly instead?: string }
   | { readonly do: 'modifyLaunch'; readonly imageId: string; readonly add: LaunchGrants; readonly remove: LaunchGrants }
   | {
@@ -49,6 +51,7 @@ export const ACTION_KINDS = [
   'MarkWithdrawn',
   'MarkSurplus',
   'ClearMark',
+  'RequestUsageReport',
   'DeprecateImage',
   'MarkStage',
   'DisableImage',

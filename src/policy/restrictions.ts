@@ -82,6 +82,7 @@ const PART: Readonly<Record<ActionKind, Part>> = {
   MarkWithdrawn: 'retention',
   MarkSurplus: 'retention',
   ClearMark: 'retention',
+  RequestUsageReport: 'retention',
   DeprecateImage: 'retention',
   MarkStage: 'retention',
   DisableImage: 'retention',

@@ -42,6 +42,16 @@ export function retire(pass: Pass, open: OpenOrigins): void {
   const { spec, set, owner } = pass;
   const rules = spec.retention;
   if (!rules || stagesOf(rules).length === 0 || !inventoryOf(pass, owner.source)) return;
+  if (rules.inUse === 'Ignore' && !pass.limits.allowIgnoreInUse) {
+    pass.draft.block({
+      part: 'retention',
+      code: 'IgnoreInUseNotAllowed',
+      subject: 'retention.inUse',
+      message:
+        'Ignore is refused, and what is in use is kept: the controller was not started with --allow-ignore-in-use. Say Protect, or have it started with the flag',
+      effect: 'stalls',
+    });
+  }
   const budget = new DailyBudget(pass, rules.maxDeletionsPerDay);
   const retiring: Retiring = { pass, rules, ready: new ReadyCount(pass), budget, open };
   // Oldest first: where a limit cuts the list, what is longest past its time goes first.
@@ -125,8 +135,9 @@ function objectionTo(stage: Stage, retiring: Retiring, leaving: Leaving): Object
     wouldLeaveTooFew(pass, version, copy, ready) ??
     replacementMissing(pass, version, target, ready) ??
     (stage === 'disable' ? grantsWouldBeLost(pass, copy, subject) : undefined) ??
-    inUse(pass, image, target, subject) ??
-    (stage === 'delete' ? budget.objection(version) : undefined)
+    // Before the evidence, for which a report may have to be made.
+    (stage === 'delete' ? budget.objection(version) : undefined) ??
+    inUse(pass, image, target, subject)
   );
 }
 

@@ -37,6 +37,12 @@ export function attemptTag(attempt: Attempt): string | undefined {
 }
 
 /**
+ * The ClientToken of a usage report: after a crash the same question is the same report.
+ * @param before the id of the newest report that EC2 has, empty where there is none
+ */
+export const usageToken = (imageId: string, before: string): string => digestOf('usage', imageId, before);
+
+/**
  * The ClientToken of one copy: 64 ASCII characters, the most that EC2 takes.
  * @param key the encryption asked for, empty where none is
  */

@@ -33,7 +33,7 @@ export class Acting {
   }
 
   #perform({ target, call }: Action): void {
-    const { images, snapshots, launch } = this.#world.place(target);
+    const { images, snapshots, launch, usage } = this.#world.place(target);
     switch (call.do) {
       case 'copy':
         return this.#copy(target, call);
@@ -50,6 +50,12 @@ export class Acting {
         return this.#modifyLaunch(target, call);
       case 'modifyVolume':
         return this.#modifyVolume(target, call);
+      case 'requestUsage':
+        usage.set(call.imageId, {
+          ok: true,
+          value: { kind: 'available', id: `amiur-${call.token.slice(0, 17)}`, createdAt: this.#world.now, usages: [] },
+        });
+        return undefined;
       case 'deprecate':
         return this.#change(target, call.imageId, { deprecatesAt: call.at });
       case 'disable':

@@ -57,7 +57,19 @@ describe('a policy that is deleted with Delete', () => {
 
   it.each<[string, (world: World, copy: string) => void]>([
     ['is used', (world, copy) => world.place(EU).references.set(copy, { ok: true, value: ['ec2:Instance i-1'] })],
-    ['may be used', (world, copy) => world.grant(EU, copy, { accounts: [PARTNER] })],
+    [
+      'is used in another account',
+      (world, copy) =>
+        world.place(EU).usage.set(copy, {
+          ok: true,
+          value: {
+            kind: 'available',
+            id: 'amiur-1',
+            createdAt: daysAgo(0.5),
+            usages: [{ account: PARTNER, type: 'ec2:Instance', count: 1 }],
+          },
+        }),
+    ],
     ['is held', (world, copy) => world.retag(EU, copy, { [TAG.hold]: 'audit' })],
     ['is broken', (world, copy) => world.change(EU, copy, { state: 'error' })],
     ['is the last image', (world) => world.lose(1)],

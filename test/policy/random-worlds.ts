@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { Image } from '../../src/policy/model.ts';
+import type { Answer, Image, UsageReport } from '../../src/policy/model.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
 import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
 import { AWAY, AWAY_EU, AWAY_US, ami, daysAgo, EU, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
@@ -11,6 +11,29 @@ const often = <T>(usual: T, ...rare: T[]): fc.Arbitrary<T> =>
   fc.oneof({ weight: 4, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constantFrom(...rare) });
 const days = fc.option(fc.integer({ min: 0, max: 20 }), { nil: undefined, freq: 4 });
 const grantees = fc.subarray([PARTNER, AWAY, '555566667777']);
+
+const FOREIGN_USE = { account: PARTNER, type: 'ec2:Instance', count: 2 };
+const REPORTS = {
+  clear: (id: string): Answer<UsageReport> => ({
+    ok: true,
+    value: { kind: 'available', id, createdAt: daysAgo(0.5), usages: [] },
+  }),
+  used: (id: string): Answer<UsageReport> => ({
+    ok: true,
+    value: { kind: 'available', id, createdAt: daysAgo(0.5), usages: [FOREIGN_USE] },
+  }),
+  stale: (id: string): Answer<UsageReport> => ({
+    ok: true,
+    value: { kind: 'available', id, createdAt: daysAgo(2), usages: [] },
+  }),
+  none: (): Answer<UsageReport> => ({ ok: true, value: { kind: 'none' } }),
+  pending: (id: string): Answer<UsageReport> => ({ ok: true, value: { kind: 'pending', id, createdAt: daysAgo(0.5) } }),
+  failed: (id: string): Answer<UsageReport> => ({
+    ok: true,
+    value: { kind: 'failed', id, createdAt: daysAgo(0.5), why: 'AWS knows' },
+  }),
+  unknown: (): Answer<UsageReport> => ({ ok: false, why: 'AWS refused' }),
+};
 
 const source = fc.record({
   state: often<Image['state']>('available', 'pending', 'failed', 'disabled'),
@@ -39,6 +62,7 @@ const source = fc.record({
       temporary: often(false, true),
       grants: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([]) }, { weight: 1, arbitrary: grantees }),
       references: often('none', 'used', 'unknown'),
+      report: often<keyof typeof REPORTS>('clear', 'used', 'stale', 'none', 'pending', 'failed', 'unknown'),
       launchedDaysAgo: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
       marked: often(false, true),
     }),
@@ -144,6 +168,7 @@ function addCopy(world: World, number: number, copy: Drawn['sources'][number]['c
   });
   const place = world.place(copy.at);
   if (copy.references === 'used') place.references.set(id, { ok: true, value: ['ec2:Instance i-1'] });
+  place.usage.set(id, REPORTS[copy.report](id));
   if (copy.references === 'unknown') place.references.set(id, { ok: false, why: 'AWS refused' });
   const snapshotId = world.image(copy.at, id)?.volumes[0]?.snapshotId;
   if (copy.marked && snapshotId) world.retag(copy.at, snapshotId, { [TAG.deleting]: `${id} ${isoTime(daysAgo(1))}` });

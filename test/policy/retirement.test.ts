@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AmiPolicySpecInput } from '../../src/api/ami-policy.ts';
-import { NO_GRANTS } from '../../src/policy/model.ts';
+import { type Answer, NO_GRANTS, type Usage, type UsageReport } from '../../src/policy/model.ts';
+import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
 import type { Plan } from '../../src/policy/plan.ts';
 import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
 import { AWAY, AWAY_EU, ami, codes, daysAgo, EU, kinds, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
@@ -10,6 +11,15 @@ const policy = (more: Partial<typeof retention> = {}) => spec({ retention: { ...
 const surplus = (days: number) => ({ [TAG.surplusSince]: isoTime(daysAgo(days)) });
 const gone = (plan: Plan) => plan.actions.flatMap(({ call }) => (call.do === 'deregister' ? [call.imageId] : []));
 const reasonOf = (plan: Plan, kind: string) => plan.actions.find((action) => action.kind === kind)?.reason;
+
+const reported = (days: number, usages: readonly Usage[] = []): Answer<UsageReport> => ({
+  ok: true,
+  value: { kind: 'available', id: 'amiur-1', createdAt: daysAgo(days), usages },
+});
+const failedReport = (days: number): Answer<UsageReport> => ({
+  ok: true,
+  value: { kind: 'failed', id: 'amiur-1', createdAt: daysAgo(days), why: 'EC2 knows' },
+});
 
 /** Two versions that are ready in eu-west-1, of which the older has been surplus for so long. */
 function twoVersions(days: number): { world: World; old: string } {
@@ -76,7 +86,7 @@ describe('a surplus copy', () => {
       destroys: { imageId: old, versionId: ami(1), state: 'available' },
     });
     expect(plan.actions[1]?.reason).toContain(
-      'unused: nothing in its account refers to it, no launch is recorded, it is shared with nobody',
+      'unused: nothing in its account refers to it, no launch is recorded, no account uses it, by the usage report of',
     );
   });
 
@@ -102,8 +112,18 @@ describe('a surplus copy', () => {
       (world, old) => world.place(EU).references.set(old, { ok: false, why: 'denied' }),
       'UseUnknown',
     ],
-    ['is shared', (world, old) => world.grant(EU, old, { accounts: [PARTNER] }), 'UseUnknown'],
-    ['is public', (world, old) => world.grant(EU, old, { public: true }), 'UseUnknown'],
+    [
+      'is used in another account, by the usage report',
+      (world, old) =>
+        world.place(EU).usage.set(old, reported(0.5, [{ account: PARTNER, type: 'ec2:Instance', count: 3 }])),
+      'InUse',
+    ],
+    ['has a usage report that failed', (world, old) => world.place(EU).usage.set(old, failedReport(0.5)), 'UseUnknown'],
+    [
+      'has usage reports that cannot be read',
+      (world, old) => world.place(EU).usage.set(old, { ok: false, why: 'AWS refused' }),
+      'UseUnknown',
+    ],
     [
       'has a temporary grant',
       (world, old) => world.retag(EU, old, { [tempGrantTag(AWAY)]: 'snapshots' }),
@@ -343,19 +363,120 @@ describe('withdrawal', () => {
   });
 });
 
-describe('grants on what leaves', () => {
-  it('keep it, and it says how to let it go; taken back by hand they stay away, and it leaves', () => {
+describe('a usage report', () => {
+  /** An old version with nothing against its going but what a report may say. */
+  const due = (report: Answer<UsageReport>): { world: World; old: string } => {
     const { world, old } = twoVersions(30);
-    world.grant(EU, ami(0x1000), { accounts: [PARTNER] });
-    world.grant(EU, old, { accounts: [PARTNER] });
-    const shared = spec({ retention, regions: ['eu-west-1'], sharing: { accounts: [PARTNER] } });
-    expect(world.plan(shared).blocked.find(({ code }) => code === 'UseUnknown')?.message).toContain(
-      'Take the grant back',
-    );
-    world.grant(EU, old, {});
-    expect(kinds(world.plan(shared))).toEqual(['MarkForDeletion', 'DeregisterImage']);
+    world.place(EU).usage.set(old, report);
+    return { world, old };
+  };
+  const requested = (plan: Plan) =>
+    plan.actions.flatMap(({ call }) => (call.do === 'requestUsage' ? [call.token] : []));
+
+  it.each<[string, Answer<UsageReport>]>([
+    ['there is none', { ok: true, value: { kind: 'none' } }],
+    ['that finds no use is a day old', reported(1.01)],
+    ['that failed is a day old', failedReport(1.01)],
+    ['that finds use is a week old', reported(7.01, [{ account: PARTNER, type: 'ec2:Instance', count: 1 }])],
+  ])('is asked for when %s, and nothing goes before it is there', (_, report) => {
+    const { world } = due(report);
+    const plan = world.plan(policy());
+    expect(kinds(plan)).toEqual(['RequestUsageReport']);
+    expect(plan.blocked).toEqual([]);
   });
 
+  it.each<[string, Answer<UsageReport>]>([
+    ['finds no use and is not a day old', reported(0.99)],
+    ['finds use and is not a week old', reported(6.99, [{ account: PARTNER, type: 'ec2:Instance', count: 1 }])],
+    ['failed less than a day ago', failedReport(0.99)],
+    ['is being made', { ok: true, value: { kind: 'pending', id: 'amiur-1', createdAt: daysAgo(0.01) } }],
+    ['cannot be read', { ok: false, why: 'AWS refused' }],
+  ])('is not asked for again when one %s', (_, report) => {
+    expect(requested(due(report).world.plan(policy()))).toEqual([]);
+  });
+
+  it('is waited for while it is made, the longer the more patiently', () => {
+    const wait = (days: number): number | undefined => {
+      const { world } = due({ ok: true, value: { kind: 'pending', id: 'amiur-1', createdAt: daysAgo(days) } });
+      const plan = world.plan(policy());
+      expect(plan.actions).toEqual([]);
+      return (plan.waits[0]?.until ?? 0) - world.now;
+    };
+    expect([wait(0), wait(0.01), wait(3)]).toEqual([15_000, 432_000, 1_800_000]);
+  });
+
+  it('is the same question after a crash, and another one after its answer', () => {
+    const none = requested(due({ ok: true, value: { kind: 'none' } }).world.plan(policy()));
+    expect(requested(due({ ok: true, value: { kind: 'none' } }).world.plan(policy()))).toEqual(none);
+    expect(requested(due(reported(2)).world.plan(policy()))).not.toEqual(none);
+  });
+
+  it('is not asked for while anything else keeps the image', () => {
+    const { world, old } = due({ ok: true, value: { kind: 'none' } });
+    world.place(EU).references.set(old, { ok: true, value: ['ec2:Instance i-1'] });
+    expect(world.plan(policy()).actions).toEqual([]);
+    world.place(EU).references.set(old, { ok: true, value: [] });
+    expect(world.plan(policy({ maxDeletionsPerDay: 0 })).actions).toEqual([]);
+    expect(
+      world.plan(policy(), { deletedToday: new Set(Array.from({ length: 10 }, (_, i) => ami(0x500 + i))) }).actions,
+    ).toEqual([]);
+  });
+
+  it('is asked for of at most twenty images of a target at a time', () => {
+    const world = new World();
+    for (let number = 1; number <= 26; number++) world.source(number);
+    world.copy(26, EU);
+    for (let number = 1; number <= 25; number++) {
+      const old = world.copy(number, EU, { tags: surplus(30) });
+      world.place(EU).usage.set(old, { ok: true, value: { kind: 'none' } });
+    }
+    expect(requested(world.plan(policy({ maxDeletionsPerDay: 100 })))).toHaveLength(20);
+  });
+
+  it('lets an image go that is shared, when it says that nobody uses it', () => {
+    const { world, old } = due(reported(0.5));
+    world.grant(EU, old, { accounts: [PARTNER] });
+    expect(gone(world.plan(policy()))).toEqual([old]);
+  });
+});
+
+describe('retention.inUse: Ignore', () => {
+  const ignoring = policy({ inUse: 'Ignore' });
+
+  it('is refused where the controller was not started to allow it, and what is in use stays', () => {
+    const { world, old } = twoVersions(30);
+    world.place(EU).references.set(old, { ok: true, value: ['ec2:Instance i-1'] });
+    const plan = world.plan(ignoring);
+    expect(codes(plan)).toEqual(['IgnoreInUseNotAllowed', 'InUse']);
+    expect(plan.actions).toEqual([]);
+  });
+
+  it('lets go what is in use where that is allowed, and says so; what cannot be read still keeps', () => {
+    const { world, old } = twoVersions(30);
+    const allowed = { limits: { ...DEFAULT_LIMITS, allowIgnoreInUse: true } };
+    world.place(EU).references.set(old, { ok: true, value: ['ec2:Instance i-1'] });
+    const plan = world.plan(ignoring, allowed);
+    expect(gone(plan)).toEqual([old]);
+    expect(reasonOf(plan, 'DeregisterImage')).toContain('referenced by ec2:Instance i-1, retention.inUse is Ignore');
+    world.place(EU).references.set(old, { ok: false, why: 'AWS refused' });
+    expect(codes(world.plan(ignoring, allowed))).toEqual(['UseUnknown']);
+  });
+});
+
+describe('minUnusedDays', () => {
+  it.each([
+    [29, 30, ['InUse']],
+    [30, 30, []],
+    [0, 0, []],
+    [89, 90, ['InUse']],
+  ] as const)('a launch %i days ago, with %i: %j', (days, minUnusedDays, expected) => {
+    const { world, old } = twoVersions(90);
+    world.change(EU, old, { lastLaunchedAt: daysAgo(days) });
+    expect(codes(world.plan(policy({ minUnusedDays })))).toEqual(expected);
+  });
+});
+
+describe('grants on what leaves', () => {
   it('stay with what is surplus, and nobody new is let in', () => {
     const world = new World();
     for (const number of [1, 2]) world.source(number);

@@ -78,7 +78,11 @@ function observed(world: World, action: Action): string[] {
   const references = place.references.get(image.id);
   const launch = place.launch.get(image.id);
   if (!references?.ok || references.value.length > 0) wrong.push(`S14: ${image.id} may be referenced`);
-  if (!launch?.ok || granteesOf(launch.value).length > 0) wrong.push(`S14: others may use ${image.id}`);
+  if (!launch?.ok) wrong.push(`S14: who may launch ${image.id} is not known`);
+  const report = place.usage.get(image.id);
+  const clear = report?.ok && report.value.kind === 'available' && report.value.usages.length === 0;
+  if (!clear || world.now - report.value.createdAt > DAY_MS)
+    wrong.push(`S14: no report of the last day says that others do not use ${image.id}`);
   if (image.lastLaunchedAt !== undefined && world.now - image.lastLaunchedAt < 30 * DAY_MS)
     wrong.push(`S14: ${image.id} was launched lately`);
   return wrong;

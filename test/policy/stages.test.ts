@@ -5,7 +5,14 @@ import { type Next, nextStage } from '../../src/policy/stages.ts';
 import { isoTime, TAG } from '../../src/policy/tags.ts';
 import { AWAY_EU, ami, codes, daysAgo, EU, ids, kinds, NOW, PARTNER, spec, World } from './world.ts';
 
-const RULES = { keepNewest: 1, scope: 'Copies', snapshots: 'Delete', maxDeletionsPerDay: 10 } as const;
+const RULES = {
+  keepNewest: 1,
+  inUse: 'Protect',
+  minUnusedDays: 30,
+  scope: 'Copies',
+  snapshots: 'Delete',
+  maxDeletionsPerDay: 10,
+} as const;
 const STAGED = { ...RULES, deprecateAfterDays: 0, disableAfterDays: 14, deleteAfterDays: 30 };
 
 const image = (change: Partial<Image> = {}): Image => ({

@@ -14,6 +14,7 @@ import {
   type TargetKey,
   type TargetView,
   targetKey,
+  type UsageReport,
 } from '../../src/policy/model.ts';
 import { DEFAULT_LIMITS, type PlanInput } from '../../src/policy/pass.ts';
 import { isoTime, mayTravel, TAG } from '../../src/policy/tags.ts';
@@ -71,6 +72,7 @@ interface Place {
   readonly launch: Map<string, Answer<LaunchGrants>>;
   readonly volume: Map<string, Answer<readonly string[]>>;
   readonly references: Map<string, Answer<readonly string[]>>;
+  readonly usage: Map<string, Answer<UsageReport>>;
   bin: Answer<ReadonlySet<string>>;
   readOnly: boolean;
   unavailable?: { readonly code: string; readonly message: string; readonly stalls: boolean };
@@ -97,6 +99,7 @@ export class World {
         launch: new Map(),
         volume: new Map(),
         references: new Map(),
+        usage: new Map(),
         bin: { ok: true, value: new Set() },
         readOnly: false,
       };
@@ -168,6 +171,10 @@ export class World {
     place.images.set(image.id, image);
     place.launch.set(image.id, { ok: true, value: { ...NO_GRANTS, ...grants } });
     place.references.set(image.id, { ok: true, value: [] });
+    place.usage.set(image.id, {
+      ok: true,
+      value: { kind: 'available', id: `amiur-${image.id.slice(4)}`, createdAt: this.now, usages: [] },
+    });
     for (const { snapshotId } of image.volumes) if (snapshotId) place.volume.set(snapshotId, { ok: true, value: [] });
   }
 
@@ -266,6 +273,7 @@ function viewOf(place: Place): TargetView {
     launchGrants: new Map(place.launch),
     volumeGrants: new Map(place.volume),
     references: new Map(place.references),
+    usageReports: new Map(place.usage),
     bin: place.bin,
   };
   return { kind: 'observed', inventory, readOnly: place.readOnly };

@@ -107,8 +107,28 @@ function* stages(image: Image, as: Gone, { spec }: AmiPolicy, { now, stagedAt }:
     yield `S16: ${image.id} was ${as} too soon after it was ${before.stage}`;
 }
 
+/** What reports do not show yet, and how old they may be: a day for instances, three for templates, and a day more. */
+const UNSEEN = { instance: 2 * DAY, template: 4 * DAY };
+
+/** What anybody has used for longer than EC2 takes to tell of it is not unused. */
+function* uses(image: Image, as: Gone, { spec }: AmiPolicy, { before, now }: JudgedCall): Generator<string> {
+  if (spec.retention?.inUse === 'Ignore') return;
+  const own = ({ account }: { account: string }): boolean => account === image.account;
+  for (const instance of before.instances) {
+    if (instance.imageId !== image.id || instance.region !== image.region) continue;
+    if (own(instance) || now - instance.launchedAt > UNSEEN.instance)
+      yield `${image.id} was ${as} while ${instance.id} runs it`;
+  }
+  for (const template of before.launchTemplates) {
+    if (template.imageId !== image.id || template.region !== image.region) continue;
+    if (own(template) || now - template.madeAt > UNSEEN.template)
+      yield `${image.id} was ${as} while ${template.name} names it`;
+  }
+}
+
 function* retirement(image: Image, as: Gone, policy: AmiPolicy, judged: JudgedCall): Generator<string> {
   yield* stages(image, as, policy, judged);
+  yield* uses(image, as, policy, judged);
   const { spec } = policy;
   const { before } = judged;
   const keepNewest = spec.retention?.keepNewest ?? 1;

@@ -18,6 +18,7 @@ interface Options {
   readonly kubeconfig?: string;
   readonly readOnly?: boolean;
   readonly allowDelete: boolean;
+  readonly allowIgnoreInUse?: boolean;
   readonly resync: number;
   readonly metricsAddress?: string;
   readonly clusterId?: string;
@@ -57,6 +58,7 @@ export function controllerCommand(): Command {
         .default(true)
         .argParser(trueOrFalse),
     )
+    .option('--allow-ignore-in-use', 'let policies say retention.inUse: Ignore, and delete what is in use')
     .addOption(
       new Option('--resync <duration>', 'how often everything is looked at again, for example 90s, 5m or 1h')
         .default(duration('5m'), '5m')
@@ -86,6 +88,7 @@ async function run(options: Options): Promise<void> {
   const engine = awsEngine({
     clock: systemClock,
     allowDelete: options.allowDelete,
+    allowIgnoreInUse: options.allowIgnoreInUse === true,
     onCall: (call) => metrics.call(call),
   });
   const transport = kubeTransport(loadKubeConfig(options.kubeconfig), {

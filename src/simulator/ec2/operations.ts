@@ -20,18 +20,23 @@ import { listImagesInRecycleBin, restoreImageFromRecycleBin } from './recycle-bi
 import { registerImage } from './register-image.ts';
 import { describeSnapshotAttribute, modifySnapshotAttribute, resetSnapshotAttribute } from './snapshot-permissions.ts';
 import { createTags, deleteTags, describeTags } from './tags.ts';
+import * as usageReports from './usage-reports.ts';
 
 /** Every operation of EC2 that the simulator has. */
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
   CancelImageLaunchPermission: cancelImageLaunchPermission,
   CopyImage: copyImage,
   CopySnapshot: copySnapshot,
+  CreateImageUsageReport: usageReports.createImageUsageReport,
   CreateTags: createTags,
+  DeleteImageUsageReport: usageReports.deleteImageUsageReport,
   DeleteSnapshot: deleteSnapshot,
   DeleteTags: deleteTags,
   DeregisterImage: deregisterImage,
   DescribeImageAttribute: describeImageAttribute,
   DescribeImageReferences: describeImageReferences,
+  DescribeImageUsageReportEntries: usageReports.describeImageUsageReportEntries,
+  DescribeImageUsageReports: usageReports.describeImageUsageReports,
   DescribeImages: describeImages,
   DescribeInstances: describeInstances,
   DescribeLaunchTemplates: describeLaunchTemplates,

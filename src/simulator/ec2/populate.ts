@@ -26,11 +26,11 @@ export function populate(seed: Seed, clock: Clock): SimWorld {
   // After all images: what is launched may belong to another account.
   for (const { place, seeded } of places) {
     for (const { image, tags } of seeded.instances)
-      place.instances.push({ id: world.id(place, 'i'), imageId: idOf(world, place, image), tags });
+      place.instances.push({ id: world.id(place, 'i'), imageId: idOf(world, place, image), tags, launchedAt: 0 });
     const versions = Map.groupBy(seeded.launchTemplates, ({ name }) => name);
     for (const [name, entries] of versions) {
       const images = entries.map(({ image }) => idOf(world, place, image));
-      place.templates.push({ id: world.id(place, 'lt'), name, versions: images });
+      place.templates.push({ id: world.id(place, 'lt'), name, versions: images, madeAt: images.map(() => 0) });
     }
   }
   return world;

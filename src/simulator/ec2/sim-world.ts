@@ -94,6 +94,7 @@ export class SimWorld {
       tokens: new Map(),
       instances: [],
       templates: [],
+      usageReports: new Map(),
       keys,
       bin: new Map(),
       binDays: seeded?.recycleBin?.retentionDays,

@@ -239,12 +239,16 @@ function addUse(world: SimWorld, { account, region, imageId, template }: Use): v
   const place = world.place(account, region);
   const { instances, templates } = place;
   if (template === undefined) {
-    instances.push({ id: world.id(place, 'i'), imageId, tags: {} });
+    instances.push({ id: world.id(place, 'i'), imageId, tags: {}, launchedAt: world.now() });
     return;
   }
   const index = templates.findIndex(({ name }) => name === template);
-  const known = templates[index] ?? { id: world.id(place, 'lt'), name: template, versions: [] };
-  templates.splice(index === -1 ? templates.length : index, 1, { ...known, versions: [...known.versions, imageId] });
+  const known = templates[index] ?? { id: world.id(place, 'lt'), name: template, versions: [], madeAt: [] };
+  templates.splice(index === -1 ? templates.length : index, 1, {
+    ...known,
+    versions: [...known.versions, imageId],
+    madeAt: [...known.madeAt, world.now()],
+  });
 }
 
 /** A listing of everything, in one piece. */

@@ -1,5 +1,13 @@
 import type { SimWorld } from './sim-world.ts';
-import { type Place, protectionOf, type SimImage, type SimKey, type SimSnapshot, type Tags } from './world.ts';
+import {
+  type Place,
+  protectionOf,
+  type SimImage,
+  type SimInstance,
+  type SimKey,
+  type SimSnapshot,
+  type Tags,
+} from './world.ts';
 
 interface Where {
   readonly account: string;
@@ -13,13 +21,14 @@ export interface WorldView {
   readonly images: readonly (SimImage & { readonly inRecycleBin: boolean })[];
   /** But for deleted ones. */
   readonly snapshots: readonly SimSnapshot[];
-  readonly instances: readonly (Where & { readonly id: string; readonly imageId: string; readonly tags: Tags })[];
+  readonly instances: readonly (Where & SimInstance)[];
   /** Each version of each. */
   readonly launchTemplates: readonly (Where & {
     readonly id: string;
     readonly name: string;
     readonly version: number;
     readonly imageId: string;
+    readonly madeAt: number;
   })[];
   readonly keys: readonly (Where & SimKey)[];
   /** Copies of images and snapshots under way. */
@@ -65,8 +74,17 @@ export function viewOf(world: SimWorld): WorldView {
       ...instance,
       tags: sorted(instance.tags),
     })),
-    launchTemplates: each(({ templates }) => templates, byId).flatMap(({ versions, ...template }) =>
-      versions.map((imageId, index) => ({ ...template, version: index + 1, imageId })),
+    launchTemplates: each(({ templates }) => templates, byId).flatMap(
+      ({ account, region, id, name, versions, madeAt }) =>
+        versions.map((imageId, index) => ({
+          account,
+          region,
+          id,
+          name,
+          version: index + 1,
+          imageId,
+          madeAt: madeAt[index] ?? 0,
+        })),
     ),
     keys: each(
       ({ keys }) => keys,

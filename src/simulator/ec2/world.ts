@@ -101,6 +101,7 @@ export interface SimInstance {
   readonly id: string;
   readonly imageId: string;
   readonly tags: Tags;
+  readonly launchedAt: number;
 }
 
 export interface SimTemplate {
@@ -108,6 +109,21 @@ export interface SimTemplate {
   readonly name: string;
   /** The image of each version, from version 1 on. */
   readonly versions: readonly string[];
+  /** When each was made. */
+  readonly madeAt: readonly number[];
+}
+
+/** A report on who uses an image, as it will be when it is done. */
+export interface SimUsageReport {
+  readonly id: string;
+  readonly imageId: string;
+  readonly createdAt: number;
+  readonly readyAt: number;
+  /** Empty: all accounts. */
+  readonly accounts: readonly string[];
+  readonly types: readonly string[];
+  readonly entries: readonly { readonly account: string; readonly type: string; readonly count: number }[];
+  readonly tags: Tags;
 }
 
 /** Everything in one account and region. */
@@ -126,6 +142,7 @@ export interface Place {
   readonly tokens: Map<string, { readonly fingerprint: string; readonly imageId: string }>;
   readonly instances: SimInstance[];
   readonly templates: SimTemplate[];
+  readonly usageReports: Map<string, SimUsageReport>;
   readonly keys: readonly SimKey[];
   /** Deregistered images that can still be restored, by id: since when. */
   readonly bin: Map<string, { readonly image: SimImage; readonly enteredAt: number }>;
