@@ -250,9 +250,12 @@ describe('amifleet apply', () => {
     await run('apply', '-f', write([policy({ ...SPEC, retention })]));
     await control('POST', 'clock', { advanceSeconds: 3600 });
     const file = write([policy({ ...SPEC, regions: [{ name: 'us-east-1' }, { name: 'us-west-2' }], retention })]);
+    // First EC2 makes a report on who uses what is to go.
+    expect((await run('apply', '-f', file)).stdout).toMatch(/RequestUsageReport +111122223333\/eu-west-1 /);
+    await control('POST', 'clock', { advanceSeconds: 120 });
     const asked = await run('apply', '-f', file);
     expect(asked.code).toBe(1);
-    expect(asked.stderr).toMatch(/2 actions delete images or snapshots, and there is nobody to ask.*--yes/);
+    expect(asked.stderr).toMatch(/2 actions disable or delete images or snapshots, and there is nobody to ask.*--yes/);
     expect(asked.stdout).toMatch(/^DeregisterImage +111122223333\/eu-west-1 /m);
     const regionsOf = async (): Promise<string[]> => (await copies()).map(({ region }) => region);
     expect(await regionsOf()).toEqual(['eu-west-1', 'eu-west-1', 'us-west-2', 'us-west-2']);

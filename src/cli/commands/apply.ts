@@ -89,7 +89,7 @@ const isApplied = ({ policy }: FilePolicy): boolean => policy.spec.mode === 'App
 
 /** Asks before destruction. Without somebody to ask, nothing is destroyed. */
 async function mayDestroy(count: number, stop: AbortSignal): Promise<boolean> {
-  const what = `${count} ${count === 1 ? 'action deletes an image or a snapshot' : 'actions delete images or snapshots'}`;
+  const what = `${count} ${count === 1 ? 'action disables or deletes an image or a snapshot' : 'actions disable or delete images or snapshots'}`;
   if (!process.stdin.isTTY) {
     console.error(`amifleet: ${what}, and there is nobody to ask: left undone. Give --yes to have it done`);
     return false;
@@ -98,7 +98,7 @@ async function mayDestroy(count: number, stop: AbortSignal): Promise<boolean> {
   try {
     const answer = await prompt.question(`${what}. Go on? [y/N] `, { signal: stop });
     if (/^y(es)?$/i.test(answer)) return true;
-    console.log('Nothing was deleted.');
+    console.log('Nothing was disabled or deleted.');
     return false;
   } finally {
     prompt.close();
