@@ -4,8 +4,22 @@ import { policyStatus } from './policy-status.ts';
 
 const ARCHITECTURES = ['i386', 'x86_64', 'arm64', 'x86_64_mac', 'arm64_mac'] as const;
 
+const KMS_KEY =
+  /^(alias\/[a-zA-Z0-9/_-]+|mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|arn:aws(-[a-z]+)*:kms:[a-z0-9-]+:[0-9]{12}:(alias\/[a-zA-Z0-9/_-]+|key\/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})))$/;
+
 const region = z
-  .object({ name: regionName('The region, for example eu-west-1. It must be enabled in the account.') })
+  .object({
+    name: regionName('The region, for example eu-west-1. It must be enabled in the account.'),
+    kmsKeyId: z
+      .string()
+      .max(2048)
+      .regex(KMS_KEY)
+      .meta({
+        description:
+          'The KMS key that the snapshots there are encrypted with: a key id, alias/NAME, or the ARN of either. Ids and aliases are those of the account that owns the copies. Copies under another key are replaced. Default: as EC2 does by itself.',
+      })
+      .optional(),
+  })
   .meta({ description: 'A region that must hold a copy of each wanted version.' });
 
 const imageSelector = withRules(

@@ -5,9 +5,20 @@ import {
   type ListImagesInRecycleBinCommandOutput,
 } from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
-import type { Answer, Inventory, LaunchGrants, Need, References, UsageReport } from '../policy/model.ts';
+import {
+  type Answer,
+  type EncryptionDefaults,
+  type Inventory,
+  type Key,
+  type LaunchGrants,
+  type Need,
+  type References,
+  subjectOf,
+  type UsageReport,
+} from '../policy/model.ts';
 import { isNothing, without } from '../policy/sharing.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
+import { readEncryption, readKey, readSnapshotKey } from './encryption-settings.ts';
 import { grantsFrom } from './from-sdk.ts';
 import type { Overlay } from './overlay.ts';
 import { readReferences } from './references.ts';
@@ -32,17 +43,22 @@ const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence
 /** What no listing tells, and what is therefore asked image by image, only where a plan depends on it. */
 export class Answers {
   readonly #ec2: ServiceApi;
+  readonly #kms: ServiceApi;
   readonly #clock: Clock;
   readonly #overlay: Overlay;
   readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
   readonly #volumeGrants = new Map<string, Read<readonly string[]>>();
   readonly #references = new Map<string, Read<References>>();
   readonly #usageReports = new Map<string, Read<UsageReport>>();
+  readonly #keys = new Map<string, Read<Key>>();
+  readonly #snapshotKeys = new Map<string, Read<string>>();
+  readonly #encryption = new Map<'encryption', Read<EncryptionDefaults>>();
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
   readonly #asking = new Map<string, Promise<void>>();
 
   constructor(services: TargetServices, clock: Clock, overlay: Overlay) {
     this.#ec2 = services.ec2;
+    this.#kms = services.kms;
     this.#clock = clock;
     this.#overlay = overlay;
   }
@@ -74,11 +90,16 @@ export class Answers {
     const asRead = <T>(_: string, value: T): T => value;
     const overlay = this.#overlay;
     const bin = recent(this.#bin, from.evidence, asRead).get('bin');
+    const encryption = recent(this.#encryption, from.evidence, asRead).get('encryption');
     return {
       launchGrants: recent(this.#launchGrants, from.grants, (id, grants, at) => overlay.launchGrants(id, grants, at)),
       volumeGrants: recent(this.#volumeGrants, from.grants, (id, given, at) => overlay.volumeGrants(id, given, at)),
       references: recent(this.#references, from.evidence, asRead),
       usageReports: recent(this.#usageReports, from.evidence, (id, report, at) => overlay.usageReport(id, report, at)),
+      keys: recent(this.#keys, from.evidence, asRead),
+      // The key of a snapshot never changes.
+      snapshotKeys: recent(this.#snapshotKeys, Number.NEGATIVE_INFINITY, asRead),
+      ...(encryption && { encryption }),
       ...(bin && { bin }),
     };
   }
@@ -88,7 +109,7 @@ export class Answers {
    * ask the same at a time share one request.
    */
   async fetch(need: Need, options: CallOptions): Promise<void> {
-    const key = `${need.kind} ${'imageId' in need ? need.imageId : 'snapshotId' in need ? need.snapshotId : ''}`;
+    const key = `${need.kind} ${subjectOf(need)}`;
     let asking = this.#asking.get(key);
     if (!asking) {
       asking = this.#ask(need, options).finally(() => this.#asking.delete(key));
@@ -119,6 +140,24 @@ export class Answers {
         this.#usageReports.set(need.imageId, {
           at,
           answer: await answered(() => readUsageReport(this.#ec2, need.imageId, options), options.signal),
+        });
+        return;
+      case 'key':
+        this.#keys.set(need.key, {
+          at,
+          answer: await answered(() => readKey(this.#kms, need.key, options), options.signal),
+        });
+        return;
+      case 'snapshotKey':
+        this.#snapshotKeys.set(need.snapshotId, {
+          at,
+          answer: await answered(() => readSnapshotKey(this.#ec2, need.snapshotId, options), options.signal),
+        });
+        return;
+      case 'encryption':
+        this.#encryption.set('encryption', {
+          at,
+          answer: await answered(() => readEncryption(this.#ec2, options), options.signal),
         });
         return;
       case 'bin':

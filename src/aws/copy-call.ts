@@ -45,6 +45,8 @@ async function sendCopy(
     Name: call.name,
     // EC2 takes an empty description for none; sent or not, a repeated request must be the same.
     ...(call.description !== '' && { Description: call.description }),
+    // Never Encrypted: false, which EC2 refuses for encrypted sources (ec2-facts 5.1).
+    ...(call.kmsKeyId !== undefined && { Encrypted: true, KmsKeyId: call.kmsKeyId }),
     ClientToken: call.token,
     TagSpecifications: [
       { ResourceType: 'image', Tags: tags },

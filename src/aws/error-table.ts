@@ -29,9 +29,11 @@ const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
       'InternalError',
       'InternalFailure',
       'InternalServerError',
+      'DependencyTimeoutException',
+      'KMSInternalException',
       'ServerInternal',
     ],
-    notFound: ['InvalidAMIID.NotFound', 'InvalidSnapshot.NotFound', 'InvalidSnapshotID.NotFound'],
+    notFound: ['InvalidAMIID.NotFound', 'InvalidSnapshot.NotFound', 'InvalidSnapshotID.NotFound', 'NotFoundException'],
     wrongState: [
       'InvalidAMIID.Unavailable',
       'InvalidSnapshot.InUse',

@@ -45,6 +45,9 @@ export function snapshotFrom(snapshot: SdkSnapshot): Snapshot | undefined {
     description: snapshot.Description ?? '',
     tags: tagsFrom(snapshot.Tags),
     sizeGiB: snapshot.VolumeSize ?? 0,
+    encrypted: snapshot.Encrypted ?? false,
+    ...(snapshot.KmsKeyId && { kmsKeyId: snapshot.KmsKeyId }),
+    ...(snapshot.StateMessage && { stateMessage: snapshot.StateMessage }),
     startedAt: snapshot.StartTime?.getTime() ?? 0,
   };
 }

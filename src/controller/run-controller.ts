@@ -215,7 +215,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
             listing: Math.max(from, rereadFrom.get(key) ?? 0),
             moving: poll <= begun ? poll : begun - MOVING_FRESH_MS,
             grants: from,
-            evidence: Math.max(from, begun - EVIDENCE_FRESH_MS),
+            evidence: Math.max(afresh.get(key) ?? 0, begun - EVIDENCE_FRESH_MS),
             unanswered: begun,
           },
           signal,

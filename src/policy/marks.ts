@@ -1,3 +1,4 @@
+import { isUnderAskedKey } from './encryption.ts';
 import { ownerTags } from './identity.ts';
 import type { Target } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
@@ -19,7 +20,7 @@ export function markCopies(pass: Pass): void {
         if (copy.ownership.kind === 'former') takeOver(pass, version, copy);
         else if (sourceSeen && copy.image.state !== 'failed') {
           markWithdrawn(pass, version, copy);
-          markSurplus(pass, version, copy, duplicateOf(copy, copies));
+          markSurplus(pass, version, copy, originalOf(pass, copy, copies));
         }
       }
     }
@@ -66,7 +67,7 @@ function markWithdrawn(pass: Pass, version: Version, copy: Copy): void {
   }
 }
 
-function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | undefined): void {
+function markSurplus(pass: Pass, version: Version, copy: Copy, original: Original | undefined): void {
   const { draft, now, spec } = pass;
   const { tags } = copy.image;
   const subject = label(version.name, copy.image.id);
@@ -79,7 +80,24 @@ function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | 
       target: copy.target,
       subject,
       reason: why,
-      call: { do: 'tag', resources: [copy.image.id], tags: { [TAG.surplusSince]: isoTime(now) } },
+      call: {
+        do: 'tag',
+        resources: [copy.image.id],
+        tags: {
+          [TAG.surplusSince]: isoTime(now),
+          ...(original?.kind === 'replacement' && { [TAG.replacedBy]: original.id }),
+        },
+      },
+    });
+  }
+  if (original?.kind === 'replacement' && !spec.retention) {
+    draft.block({
+      part: 'retention',
+      code: 'ReplacedCopyStays',
+      subject,
+      target: copy.target,
+      message: `${why}; without spec.retention nothing is ever deleted: deregister it yourself once nobody uses it`,
+      effect: 'keeps',
     });
   }
   if (why === undefined) stepBack(pass, copy, subject, keptWhy(pass, version, copy.target));
@@ -90,7 +108,7 @@ function markSurplus(pass: Pass, version: Version, copy: Copy, original: Copy | 
       target: copy.target,
       subject,
       reason: keptWhy(pass, version, copy.target),
-      call: { do: 'untag', resources: [copy.image.id], keys: [TAG.surplusSince] },
+      call: { do: 'untag', resources: [copy.image.id], keys: [TAG.surplusSince, TAG.replacedBy] },
     });
   }
 }
@@ -105,21 +123,37 @@ export function surplusReason(
   pass: Pass,
   version: Version,
   target: Target,
-  original: Copy | undefined,
+  original: Original | undefined,
 ): string | undefined {
-  if (original) return `${original.image.id} is the copy of this version here; this is a second one`;
+  if (original?.kind === 'twin') return `${original.id} is the copy of this version here; this is a second one`;
+  if (original?.kind === 'replacement') return `${original.id} takes its place, under the key that the policy asks for`;
   const standing = pass.standings.of(version, target);
   if (standing.kind === 'surplus') return standing.why;
-  if (isSourceTarget(target, pass.owner.source) && version.source.kind === 'usable') {
+  if (isSourceTarget(target, pass.owner.source) && version.servesAtHome) {
     return 'the source image itself is back in its own region';
   }
   return undefined;
 }
 
-/** The copy that stays where there are two of one version in one target: the oldest that is ready, else the oldest. */
-export function duplicateOf(copy: Copy, copies: readonly Copy[]): Copy | undefined {
+/** Another copy of the same version in the same target, which stays where one of two must go. */
+export interface Original {
+  readonly kind: 'twin' | 'replacement';
+  readonly id: string;
+}
+
+/**
+ * The copy that stays where there are two of one version in one target: the oldest that is ready, else the oldest, of
+ * those under the right key. One under another key stays until one under the right key is ready.
+ */
+export function originalOf(pass: Pass, copy: Copy, copies: readonly Copy[]): Original | undefined {
   if (copies.length < 2) return undefined;
   const live = copies.filter(({ image }) => image.state === 'available' || image.state === 'pending');
-  const kept = live.find(({ image }) => image.state === 'available') ?? live[0];
-  return kept && kept.image.id !== copy.image.id && live.includes(copy) ? kept : undefined;
+  if (!live.includes(copy)) return undefined;
+  const isRight = ({ image, target }: Copy): boolean => isUnderAskedKey(pass, image, target);
+  const right = isRight(copy);
+  const replacement = right ? undefined : live.find((each) => each.image.state === 'available' && isRight(each));
+  if (replacement) return { kind: 'replacement', id: replacement.image.id };
+  const alike = live.filter((each) => isRight(each) === right);
+  const kept = alike.find(({ image }) => image.state === 'available') ?? alike[0];
+  return kept && kept.image.id !== copy.image.id ? { kind: 'twin', id: kept.image.id } : undefined;
 }

@@ -79,6 +79,11 @@ export interface Snapshot {
   readonly description: string;
   readonly tags: Tags;
   readonly sizeGiB: number;
+  readonly encrypted: boolean;
+  /** The ARN of the key that it is encrypted with. */
+  readonly kmsKeyId?: string;
+  /** What EC2 says of a failure. */
+  readonly stateMessage?: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
 }
@@ -98,6 +103,22 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 /** What refers to an image in its own account, for example `ec2:Instance i-0abc`. */
 export type References = readonly string[];
+
+/** A KMS key as DescribeKey shows it to the account that would use it. */
+export type Key =
+  | { readonly kind: 'usable'; readonly arn: string; readonly managedByAws: boolean }
+  /** There, and of no use for snapshots: why. */
+  | { readonly kind: 'unusable'; readonly arn: string; readonly why: string }
+  | { readonly kind: 'missing' }
+  /** Nobody lets us look at it. EC2 may be allowed to use it all the same. */
+  | { readonly kind: 'denied'; readonly why: string };
+
+/** How a target encrypts what nobody has asked to be encrypted otherwise. */
+export interface EncryptionDefaults {
+  readonly byDefault: boolean;
+  /** The key for that, as EC2 gives it: an ARN, or `alias/aws/ebs`. */
+  readonly key: string;
+}
 
 /** What one account does with an image, by a usage report of EC2. */
 export interface Usage {
@@ -126,6 +147,12 @@ export interface Inventory {
   readonly volumeGrants: ReadonlyMap<string, Answer<readonly string[]>>;
   readonly references: ReadonlyMap<string, Answer<References>>;
   readonly usageReports: ReadonlyMap<string, Answer<UsageReport>>;
+  /** Keys by the name that they were asked for by. */
+  readonly keys: ReadonlyMap<string, Answer<Key>>;
+  /** The ARN of the key of snapshots that the listing does not hold, by id; empty where they are not encrypted. */
+  readonly snapshotKeys: ReadonlyMap<string, Answer<string>>;
+  /** Undefined when it was not asked. */
+  readonly encryption?: Answer<EncryptionDefaults>;
   /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
   readonly bin?: Answer<ReadonlySet<string>>;
 }
@@ -141,6 +168,16 @@ export type Need =
   | { readonly kind: 'volumeGrants'; readonly target: Target; readonly snapshotId: string }
   | { readonly kind: 'references'; readonly target: Target; readonly imageId: string }
   | { readonly kind: 'usageReport'; readonly target: Target; readonly imageId: string }
+  | { readonly kind: 'key'; readonly target: Target; readonly key: string }
+  | { readonly kind: 'snapshotKey'; readonly target: Target; readonly snapshotId: string }
+  | { readonly kind: 'encryption'; readonly target: Target }
   | { readonly kind: 'bin'; readonly target: Target };
+
+/** What a need is about within its target; empty where there is only one such thing. */
+export function subjectOf(need: Need): string {
+  if ('imageId' in need) return need.imageId;
+  if ('snapshotId' in need) return need.snapshotId;
+  return 'key' in need ? need.key : '';
+}
 
 export const DAY_MS = 86_400_000;

@@ -1,13 +1,17 @@
+import { attemptFor } from './attempts.ts';
 import { identityTags, userTags } from './copy-tags.ts';
+import { askedKey, isUnderAskedKey } from './encryption.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
+import { originOf, reportNoOrigin } from './origin.ts';
 import { inventoryOf, isReadOnly, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { precedingRival } from './rivals.ts';
-import { disabledByUs } from './stages.ts';
+import { askWhetherItServes, staysShareable } from './shareable.ts';
 import { sizeOf } from './standing.ts';
-import { isoTime, MAX_TAGS } from './tags.ts';
+import { MAX_TAGS } from './tags.ts';
 import { type Origin, openFor, type Reach } from './temporary-grants.ts';
-import { type Attempt, clientToken, FIRST_ATTEMPT, nextAttempt } from './token.ts';
+import { isThere, reportThere } from './there.ts';
+import { type Attempt, clientToken } from './token.ts';
 import { type Copy, foreignKey, isSourceTarget, type Version } from './versions.ts';
 
 /**
@@ -33,10 +37,13 @@ export function placeCopies(pass: Pass): OpenOrigins {
     if (!inventory) continue;
     const slots = { free: limits.copiesInFlight - pendingIn(inventory) };
     const before = new Map<string, string>();
+    const misplaced: Version[] = [];
     for (const version of oldestFirst) {
-      const copy = placeOne(pass, version, target, slots, open, before.get(version.family));
+      const copy = placeMissing(pass, version, target, slots, open, before.get(version.family), misplaced);
       if (copy !== undefined) before.set(version.family, copy);
     }
+    // What is there under another key serves until its replacement is ready; the newest version is the one most used.
+    for (const version of misplaced.toReversed()) place(pass, version, target, slots, open, undefined);
   }
   return open;
 }
@@ -48,7 +55,30 @@ function pendingIn(inventory: Inventory): number {
 }
 
 /** @returns the id of the CopyImage action, when one is planned */
-function placeOne(
+function placeMissing(
+  pass: Pass,
+  version: Version,
+  target: Target,
+  slots: { free: number },
+  open: OpenOrigins,
+  olderCopy: string | undefined,
+  misplaced: Version[],
+): string | undefined {
+  if (isSourceTarget(target, pass.owner.source) && version.source.kind === 'usable') {
+    if (version.servesAtHome === undefined) askWhetherItServes(pass, version.source.image, target);
+    if (version.servesAtHome !== false) return undefined;
+  }
+  const there = (version.copies.get(targetKey(target)) ?? []).filter(isThere);
+  if (there.length === 0) return place(pass, version, target, slots, open, olderCopy);
+  askedKey(pass, target);
+  const right = there.filter(({ image }) => isUnderAskedKey(pass, image, target));
+  if (right.length > 0) return reportThere(pass, version, target, right);
+  misplaced.push(version);
+  return undefined;
+}
+
+/** @returns the id of the CopyImage action, when one is planned */
+function place(
   pass: Pass,
   version: Version,
   target: Target,
@@ -57,17 +87,18 @@ function placeOne(
   olderCopy: string | undefined,
 ): string | undefined {
   const { draft, owner } = pass;
-  if (isSourceTarget(target, owner.source) && version.source.kind === 'usable') return undefined;
   const subject = label(version.name, version.id);
   const key = targetKey(target);
   const copies = version.copies.get(key) ?? [];
-  if (copies.some(isThere)) return reportThere(pass, version, target, copies);
   if (isContested(pass, version, target, subject)) return undefined;
 
   const origin = originOf(pass, version, target);
   if (!origin) return reportNoOrigin(pass, version, target, subject);
+  const asked = askedKey(pass, target);
+  if (asked.kind === 'refused') draft.block({ part: 'replication', subject, target, ...asked.blocked });
   const attempt = attemptFor(pass, version, target, copies, subject);
-  if (!attempt) {
+  const encrypted = asked.kind === 'any' || asked.kind === 'key' ? asked : undefined;
+  if (!attempt || !encrypted || !staysShareable(pass, version, origin, target, encrypted)) {
     open.add(origin, target.account, key, !isReadOnly(pass, target));
     return undefined;
   }
@@ -112,7 +143,7 @@ function placeOne(
     kind: 'CopyImage',
     target,
     subject,
-    reason: reasonFor(version, origin, attempt, owner.source),
+    reason: reasonFor(version, origin, attempt, owner.source, copies.find(isThere)),
     call: {
       do: 'copy',
       sourceImage: version.id,
@@ -125,9 +156,10 @@ function placeOne(
         sourceImage: version.id,
         source: owner.source,
         target,
-        key: '',
+        key: encrypted.kind === 'key' ? (encrypted.arn ?? encrypted.name) : '',
         attempt,
       }),
+      ...(encrypted.kind === 'key' && { kmsKeyId: encrypted.arn ?? encrypted.name }),
       attempt,
     },
     needs: reach.after,
@@ -138,71 +170,6 @@ function placeOne(
 
 /** Room for what this controller writes on a copy later: surplus-since, withdrawn-since, a temporary grant or two. */
 const RESERVED_TAGS = 5;
-
-/** Only a failed copy is made again. What EC2 calls `invalid` or `error` nobody knows the meaning of. */
-const isThere = ({ image }: Copy): boolean => image.state !== 'failed';
-
-const isUnderWay = ({ image }: Copy): boolean => image.state === 'pending' || image.state === 'transient';
-
-function reportThere(pass: Pass, version: Version, target: Target, copies: readonly Copy[]): undefined {
-  const subject = label(version.name, version.id);
-  if (copies.some(({ image }) => image.state === 'available')) return;
-  const best = copies.find(isUnderWay) ?? copies.find(isThere);
-  if (!best) return;
-  const { id, state, untagged } = best.image;
-  if (untagged) {
-    pass.draft.block({
-      part: 'replication',
-      code: 'CopyUntagged',
-      subject,
-      target,
-      message: `${id} was made for this and does not carry the tags that went with the request, so that nothing is done with it. See what takes tags off there, and deregister it so that it is copied again`,
-      effect: 'stalls',
-    });
-    return;
-  }
-  if (isUnderWay(best)) {
-    pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being copied` });
-    return;
-  }
-  if (disabledByUs(best.image)) {
-    pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being enabled again` });
-    return;
-  }
-  const disabled = state === 'disabled';
-  pass.draft.block({
-    part: 'replication',
-    code: disabled ? 'CopyDisabled' : 'CopyBroken',
-    subject,
-    target,
-    message: disabled
-      ? `${id} is disabled, and not by this policy. Enable it, or deregister it so that it is copied again`
-      : `EC2 says that ${id} is in state ${state}, which no image leaves. Deregister it so that it is copied again`,
-    effect: 'stalls',
-  });
-}
-
-/** A copy that is under way, or not taken over yet, will be an origin by itself. */
-function reportNoOrigin(pass: Pass, version: Version, target: Target, subject: string): undefined {
-  const part = 'replication';
-  const copies = [...version.copies.values()].flat();
-  const coming = copies.find(({ image }) => image.state === 'available') ?? copies.find(isUnderWay);
-  if (coming) {
-    const until = coming.image.state === 'available' ? 'is taken over by this policy' : 'is ready';
-    const message = `the source image is not usable; it is copied from ${coming.image.id} in ${targetKey(coming.target)} once that ${until}`;
-    pass.draft.wait({ part, subject, target, message });
-    return;
-  }
-  pass.draft.block({
-    part,
-    code: 'NoOrigin',
-    subject,
-    target,
-    message:
-      'there is nothing to copy from: the source image is not usable and no copy of it is ready. Restore the source image, or exclude the version',
-    effect: 'stalls',
-  });
-}
 
 /** Whether somebody else has, or has the better right to, this version here. Both names go into the message. */
 function isContested(pass: Pass, version: Version, target: Target, subject: string): boolean {
@@ -225,78 +192,20 @@ function isContested(pass: Pass, version: Version, target: Target, subject: stri
   return true;
 }
 
-/**
- * The image to copy from: the source while it is usable, else a ready copy, first of the source account in the same
- * region, then of the source account, then of the target's own account.
- */
-function originOf(pass: Pass, version: Version, target: Target): Origin | undefined {
-  const { source } = pass.owner;
-  if (version.source.kind === 'usable') return { image: version.source.image, target: source, isSource: true };
-  const ready = [...version.copies.values()]
-    .flat()
-    .filter(({ image, ownership }) => image.state === 'available' && ownership.kind === 'ours');
-  const rank = (copy: Copy): number => {
-    if (copy.target.account === source.account) return copy.target.region === target.region ? 0 : 1;
-    return copy.target.account === target.account ? 2 : 3;
-  };
-  const best = ready.toSorted((left, right) => rank(left) - rank(right))[0];
-  return best && { image: best.image, target: best.target, isSource: false };
-}
-
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-
-/** How long after its `count`-th lost copy a version is copied again: 1 minute, doubling to 6 hours. */
-export const retryDelayMs = (count: number): number => Math.min(MINUTE_MS * 2 ** (count - 1), 6 * HOUR_MS);
-
-/**
- * Which attempt a copy is. After a failure the next one waits; the wait is counted from the failed image's own date, so
- * that it survives a restart.
- */
-function attemptFor(
-  pass: Pass,
+function reasonFor(
   version: Version,
-  target: Target,
-  copies: readonly Copy[],
-  subject: string,
-): Attempt | undefined {
-  const lost = pass.lost.get(foreignKey(targetKey(target), version.id));
-  const failed = copies
-    .filter(({ image }) => image.state === 'failed')
-    .toSorted((left, right) => right.attempt.count - left.attempt.count)[0];
-  if (!failed) return lost ?? FIRST_ATTEMPT;
-  const after = nextAttempt(failed.attempt, failed.image.id);
-  const next = lost && lost.count > after.count ? lost : after;
-  const due = failed.image.createdAt + retryDelayMs(next.count);
-  const because = failed.image.stateReason ?? 'EC2 gave no reason';
-  pass.draft.block({
-    part: 'replication',
-    code: 'CopyFailed',
-    subject,
-    target,
-    message: `copy ${failed.image.id} failed: ${because}. ${next.count === 1 ? 'It is' : `It was the ${ordinal(next.count)} try; it is`} copied again after ${isoTime(due)}`,
-    effect: 'retries',
-  });
-  if (pass.now < due) {
-    pass.draft.wait({
-      part: 'replication',
-      subject,
-      target,
-      message: 'waiting to copy again after a failure',
-      until: due,
-    });
-    return undefined;
-  }
-  return next;
-}
-
-const ordinal = (count: number): string => (count === 2 ? 'second' : count === 3 ? 'third' : `${count}th`);
-
-function reasonFor(version: Version, origin: Origin, attempt: Attempt, source: Target): string {
+  origin: Origin,
+  attempt: Attempt,
+  source: Target,
+  replaced: Copy | undefined,
+): string {
   const from = origin.isSource
     ? ''
     : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because the source is ${version.source.kind === 'gone' ? 'gone' : 'not usable'}`;
   const again = attempt.count === 0 ? '' : `; the copy before it was lost or failed (${attempt.count} so far)`;
   const crossing = origin.target.account === source.account && origin.isSource ? '' : from;
-  return `wanted here and missing${crossing}${again}`;
+  const why = replaced
+    ? `${replaced.image.id} is under another key than the policy asks for`
+    : 'wanted here and missing';
+  return `${why}${crossing}${again}`;
 }

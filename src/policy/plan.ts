@@ -1,4 +1,4 @@
-import { type LaunchGrants, type Need, type Tags, type Target, targetKey } from './model.ts';
+import { type LaunchGrants, type Need, subjectOf, type Tags, type Target, targetKey } from './model.ts';
 import type { Attempt } from './token.ts';
 
 /** One mutating AWS call, with everything that goes into it. Repeating it does no harm. */
@@ -12,6 +12,8 @@ export type Call =
       /** Written in the call itself on the image and on its snapshots. */
       readonly tags: Tags;
       readonly token: string;
+      /** The key to encrypt with; undefined: as EC2 does by itself. */
+      readonly kmsKeyId?: string;
       readonly attempt: Attempt;
     }
   | { readonly do: 'tag'; readonly resources: readonly string[]; readonly tags: Tags }
@@ -172,8 +174,7 @@ export class PlanDraft {
   }
 
   need(need: Need): void {
-    const of = 'imageId' in need ? need.imageId : 'snapshotId' in need ? need.snapshotId : '';
-    this.#needs.set(`${need.kind} ${targetKey(need.target)} ${of}`, need);
+    this.#needs.set(`${need.kind} ${targetKey(need.target)} ${subjectOf(need)}`, need);
   }
 
   needs(): readonly Need[] {

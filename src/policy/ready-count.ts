@@ -24,7 +24,7 @@ export class ReadyCount {
     // Newest first: the first that is found in a target is the newest there.
     for (const version of pass.set.versions) {
       const keys = new Set(version.copies.keys());
-      if (version.source.kind === 'usable') keys.add(source);
+      if (version.servesAtHome) keys.add(source);
       for (const key of keys) this.#count(version, key, usableImages(version, key, source));
     }
   }
@@ -79,5 +79,5 @@ export class ReadyCount {
 
 function usableImages(version: Version, key: TargetKey, source: TargetKey): number {
   const copies = version.copies.get(key)?.filter(({ image }) => image.state === 'available').length ?? 0;
-  return copies + (key === source && version.source.kind === 'usable' ? 1 : 0);
+  return copies + (key === source && version.servesAtHome ? 1 : 0);
 }

@@ -170,7 +170,7 @@ function cleanUp(pass: Pass, version: Version, copy: Copy, copies: readonly Copy
 /** Whether a copy is still to be made there, so that the next attempt is reckoned from the failed one. */
 function isMissedThere(pass: Pass, version: Version, target: Target): boolean {
   const { owner, standings } = pass;
-  if (isSourceTarget(target, owner.source) && version.source.kind === 'usable') return false;
+  if (isSourceTarget(target, owner.source) && version.servesAtHome) return false;
   return standings.of(version, target).kind === 'wanted';
 }
 

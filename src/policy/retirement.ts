@@ -1,5 +1,5 @@
 import { DailyBudget } from './daily-budget.ts';
-import { duplicateOf, surplusReason } from './marks.ts';
+import { originalOf, surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
 import { DAY_MS, type Image, type Target } from './model.ts';
 import type { Objection } from './objection.ts';
@@ -71,7 +71,7 @@ const isRetirable = ({ state }: Image): boolean => state === 'available' || stat
 function leavingOf(pass: Pass, version: Version, copy: Copy, copies: readonly Copy[]): Leaving | undefined {
   const { image, target, ownership } = copy;
   if (ownership.kind !== 'ours' || !isRetirable(image)) return undefined;
-  const why = surplusReason(pass, version, target, duplicateOf(copy, copies));
+  const why = surplusReason(pass, version, target, originalOf(pass, copy, copies));
   const since = timeIn(image.tags, TAG.surplusSince);
   if (why === undefined || since === undefined) return undefined;
   return { version, copy, why, subject: label(version.name, image.id), since };

@@ -47,7 +47,7 @@ function* sharedPlaces(pass: Pass): Generator<{ target: Target; version: Version
 
 function* imagesOf(pass: Pass, version: Version, target: Target): Generator<Shared> {
   const standing = pass.standings.of(version, target);
-  if (isSourceTarget(target, pass.owner.source) && version.source.kind === 'usable') {
+  if (isSourceTarget(target, pass.owner.source) && version.source.kind === 'usable' && version.servesAtHome) {
     const extent = extentOnSource(pass, version.source.image, standing);
     if (extent) yield { image: version.source.image, target, isSource: true, extent };
   }
@@ -79,8 +79,15 @@ function extentOnSource(pass: Pass, image: Image, standing: Standing): Shared['e
   return claimed ? 'trim' : undefined;
 }
 
+/** Whether `sharing` speaks of the images in a target: of the source account, and of accounts that say `share`. */
+export function isSharedPlace({ spec, owner }: Pass, target: Target): boolean {
+  if (!spec.sharing) return false;
+  if (target.account === owner.source.account) return true;
+  return spec.accounts?.some(({ id, share }) => id === target.account && share === true) ?? false;
+}
+
 /** What the spec grants on the images of an account: the owner of an image is never listed on it. */
-function wantedGrants(pass: Pass, target: Target): LaunchGrants {
+export function wantedGrants(pass: Pass, target: Target): LaunchGrants {
   const { accounts = [], organizations = [], organizationalUnits = [] } = pass.spec.sharing ?? {};
   return {
     accounts: accounts.filter((account) => account !== target.account),
@@ -132,12 +139,7 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
 export function grantsOutsideSpec(pass: Pass, target: Target, image: Image, subject: string): LaunchGrants | undefined {
   const current = launchGrantsOf(pass, target, image, subject, 'retention');
   if (!current) return undefined;
-  const { spec, owner } = pass;
-  const managed =
-    spec.sharing &&
-    (target.account === owner.source.account ||
-      spec.accounts?.some(({ id, share }) => id === target.account && share === true));
-  return without(current, managed ? wantedGrants(pass, target) : NO_GRANTS);
+  return without(current, isSharedPlace(pass, target) ? wantedGrants(pass, target) : NO_GRANTS);
 }
 
 /** Accounts that may have a temporary grant whose mark, written before the last start, is not visible yet. */

@@ -22,6 +22,8 @@ export const TAG = {
   attempt: 'amifleet.io/attempt',
   /** When the rules stopped keeping the copy. */
   surplusSince: 'amifleet.io/surplus-since',
+  /** The id of the copy under another key that takes its place. */
+  replacedBy: 'amifleet.io/replaced-by',
   /** When this policy deprecated it. EC2 itself says since when it is deprecated. */
   deprecatedSince: 'amifleet.io/deprecated-since',
   /** When this policy disabled it; `begun` while that is not certain, and `found <time>` where somebody else had. */

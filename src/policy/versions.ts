@@ -1,6 +1,7 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
+import { isUnder, keyIn } from './encryption.ts';
 import { type Owner, type Ownership, ownershipOf } from './identity.ts';
-import { type Image, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
+import { type Image, type Inventory, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
 import { familyOf, isExcluded, select } from './selection.ts';
 import { disabledByUs } from './stages.ts';
 import { mayTravel, TAG, timeIn } from './tags.ts';
@@ -36,6 +37,11 @@ export interface Version {
   readonly architecture: string;
   readonly family: string;
   readonly source: SourceState;
+  /**
+   * Whether the source image itself is the image of this version in its own account and region, where a copy is only
+   * needed when it is not encrypted as the policy asks. Undefined while that is not known.
+   */
+  readonly servesAtHome: boolean | undefined;
   /** Taken back on purpose; undefined when it is not. */
   readonly withdrawn?: string;
   /** Copies by target, each list oldest first. */
@@ -82,14 +88,16 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
 
   const versions: Version[] = [];
   const unready: Image[] = [];
-  const sources = sourceView?.kind === 'observed' ? sourceView.inventory.images : undefined;
+  const home = sourceView?.kind === 'observed' ? sourceView.inventory : undefined;
+  const sources = home?.images;
   for (const image of sources?.values() ?? []) {
     if (image.state === 'deregistered') continue;
     const own = copies.get(image.id);
     const selection = select(image, spec.source.images);
     if (selection === 'selected' && image.state !== 'available') unready.push(image);
     if (!own && !(selection === 'selected' && image.state === 'available')) continue;
-    versions.push(withSource(image, sourceState(image, selection), own ?? [], groupBy));
+    const state = sourceState(image, selection);
+    versions.push(withSource(image, state, servesAtHome(spec, owner, home, state), own ?? [], groupBy));
   }
   for (const [id, own] of copies) {
     const source = sources?.get(id);
@@ -153,7 +161,25 @@ function sourceState(image: Image, selection: ReturnType<typeof select>): Source
   return image.state === 'available' ? { kind: 'usable', image } : { kind: 'unusable', image };
 }
 
-function withSource(image: Image, source: SourceState, copies: readonly Copy[], groupBy: readonly string[]): Version {
+function servesAtHome(
+  spec: AmiPolicySpec,
+  owner: Owner,
+  home: Inventory | undefined,
+  source: SourceState,
+): boolean | undefined {
+  if (source.kind !== 'usable') return false;
+  const asked = keyIn(spec, owner.source, home);
+  if (asked.kind === 'any') return true;
+  return asked.kind === 'key' && asked.arn !== undefined ? isUnder(home, source.image, asked.arn) : undefined;
+}
+
+function withSource(
+  image: Image,
+  source: SourceState,
+  serves: boolean | undefined,
+  copies: readonly Copy[],
+  groupBy: readonly string[],
+): Version {
   const marked = copies.some((copy) => copy.image.tags[TAG.withdrawnSince] !== undefined);
   const withdrawn = withdrawal(source, marked);
   return {
@@ -164,6 +190,7 @@ function withSource(image: Image, source: SourceState, copies: readonly Copy[], 
     architecture: image.architecture,
     family: familyOf(image.architecture, image.tags, groupBy),
     source,
+    servesAtHome: serves,
     ...(withdrawn !== undefined && { withdrawn }),
     copies: byTarget(copies),
   };
@@ -196,6 +223,7 @@ function withoutSource(
       ? familyOf(witness.architecture, witness.tags, groupBy)
       : (witness.tags[TAG.family] ?? familyOf(witness.architecture, witness.tags, groupBy)),
     source,
+    servesAtHome: false,
     ...(withdrawn !== undefined && { withdrawn }),
     copies: byTarget(copies),
   };
@@ -227,7 +255,8 @@ function byTarget(copies: readonly Copy[]): Map<TargetKey, readonly Copy[]> {
 
 /** The image of a version that can be launched in a target now: the source itself, or a copy that is available. */
 export function readyImage(version: Version, target: Target, source: Target): Image | undefined {
-  if (isSourceTarget(target, source) && version.source.kind === 'usable') return version.source.image;
+  if (isSourceTarget(target, source) && version.servesAtHome && version.source.kind === 'usable')
+    return version.source.image;
   return version.copies.get(targetKey(target))?.find((copy) => copy.image.state === 'available')?.image;
 }
 

@@ -96,6 +96,9 @@ describe('a snapshot', () => {
         Progress: '99%',
         Description: 'd',
         VolumeSize: 8,
+        Encrypted: true,
+        KmsKeyId: 'arn:k',
+        StateMessage: 'm',
         StartTime: new Date(1000),
         Tags: [{ Key: 'a', Value: 'b' }],
       }),
@@ -106,6 +109,9 @@ describe('a snapshot', () => {
       description: 'd',
       tags: { a: 'b' },
       sizeGiB: 8,
+      encrypted: true,
+      kmsKeyId: 'arn:k',
+      stateMessage: 'm',
       startedAt: 1000,
     });
   });

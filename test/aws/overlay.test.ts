@@ -30,6 +30,7 @@ const snapshot = (id: string, tags: Tags = {}): Snapshot => ({
   description: '',
   tags,
   sizeGiB: 8,
+  encrypted: false,
   startedAt: 1,
 });
 const mapOf = <T extends { readonly id: string }>(...items: readonly T[]): ReadonlyMap<string, T> =>

@@ -69,7 +69,7 @@ describe('least privilege', () => {
     for (const action of actionsOf(iamPolicy('account-read-only', 'aws'))) {
       expect(action).toMatch(/^\w+:(Describe|Get|List)/);
     }
-    const reads = actionsOf(account).filter((action) => /^(ec2|ssm|imagebuilder):(Describe|Get|List)/.test(action));
+    const reads = actionsOf(account).filter((action) => /^(ec2|ssm|kms|imagebuilder):(Describe|Get|List)/.test(action));
     expect(actionsOf(iamPolicy('account-read-only', 'aws')).sort()).toEqual(reads.sort());
   });
 

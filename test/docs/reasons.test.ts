@@ -44,6 +44,7 @@ const VALUES =
 const AWS_NAMES = [
   'AssumeRole GetCallerIdentity CreateImageUsageReport CreateTags DeleteTags ModifyImageAttribute ModifySnapshotAttribute ClientToken AwsError',
   'AuthFailure InvalidRequest InvalidSignatureException RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch',
+  'NotFoundException AccessDeniedException Enabled AWS',
   'ExpiredToken ExpiredTokenException Normal Warning Namespace GET',
   'CloudFormation Karpenter Terraform OpenTofu Pulumi',
 ].flatMap((line) => line.split(' '));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { retryDelayMs } from '../../src/policy/attempts.ts';
 import { targetKey } from '../../src/policy/model.ts';
 import { DEFAULT_LIMITS, type PlanInput } from '../../src/policy/pass.ts';
-import { retryDelayMs } from '../../src/policy/placement.ts';
 import type { Action, Plan } from '../../src/policy/plan.ts';
 import { TAG } from '../../src/policy/tags.ts';
 import { attemptIn, nextAttempt } from '../../src/policy/token.ts';

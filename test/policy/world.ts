@@ -4,8 +4,10 @@ import { type Decision, makePlan } from '../../src/policy/make-plan.ts';
 import {
   type Answer,
   DAY_MS,
+  type EncryptionDefaults,
   type Image,
   type Inventory,
+  type Key,
   type LaunchGrants,
   NO_GRANTS,
   type Snapshot,
@@ -44,14 +46,15 @@ const snap = (number: number): string => `snap-${number.toString(16).padStart(17
 
 type SpecInput = Omit<Partial<AmiPolicySpecInput>, 'source' | 'regions'> & {
   readonly source?: Partial<AmiPolicySpecInput['source']>;
-  readonly regions?: readonly string[];
+  /** Names, or regions with a key. */
+  readonly regions?: readonly (string | { readonly name: string; readonly kmsKeyId?: string })[];
 };
 
 /** A spec with its defaults: everything named `web-*`, the newest version, in the source's own region and eu-west-1. */
 export function spec({ source, regions = ['us-east-1', 'eu-west-1'], ...rest }: SpecInput = {}): PlanInput['spec'] {
   return amiPolicySpec.parse({
     source: { ...SOURCE, images: { names: ['web-*'] }, ...source },
-    regions: regions.map((name) => ({ name })),
+    regions: regions.map((region) => (typeof region === 'string' ? { name: region } : region)),
     ...rest,
   });
 }
@@ -73,6 +76,9 @@ interface Place {
   readonly volume: Map<string, Answer<readonly string[]>>;
   readonly references: Map<string, Answer<readonly string[]>>;
   readonly usage: Map<string, Answer<UsageReport>>;
+  readonly keys: Map<string, Answer<Key>>;
+  readonly snapshotKeys: Map<string, Answer<string>>;
+  encryption: Answer<EncryptionDefaults>;
   bin: Answer<ReadonlySet<string>>;
   readOnly: boolean;
   unavailable?: { readonly code: string; readonly message: string; readonly stalls: boolean };
@@ -100,6 +106,9 @@ export class World {
         volume: new Map(),
         references: new Map(),
         usage: new Map(),
+        keys: new Map(),
+        snapshotKeys: new Map(),
+        encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
         bin: { ok: true, value: new Set() },
         readOnly: false,
       };
@@ -274,6 +283,9 @@ function viewOf(place: Place): TargetView {
     volumeGrants: new Map(place.volume),
     references: new Map(place.references),
     usageReports: new Map(place.usage),
+    keys: new Map(place.keys),
+    snapshotKeys: new Map(place.snapshotKeys),
+    encryption: place.encryption,
     bin: place.bin,
   };
   return { kind: 'observed', inventory, readOnly: place.readOnly };
@@ -288,6 +300,7 @@ export function copiedSnapshot(id: string, image: Image, state: string, startedA
     description: `Copied for DestinationAmi ${image.id} from SourceAmi ${image.madeFrom} for SourceSnapshot snap-0. Task created on 1,566,308,778,174.`,
     tags: image.tags,
     sizeGiB: 8,
+    encrypted: image.volumes[0]?.encrypted ?? false,
     startedAt,
   };
 }

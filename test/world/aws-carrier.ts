@@ -15,7 +15,9 @@ export function awsCarrier(aws: Simulator, life: Lifeline): Carrier {
     handle: async (request: HandledRequest) => {
       const query = Object.entries(request.query ?? {}).map(([name, value]) => `${name}=${String(value)}`);
       const body =
-        typeof request.body === 'string' ? request.body : Buffer.from((request.body ?? '') as Uint8Array).toString();
+        typeof request.body === 'string'
+          ? request.body
+          : new TextDecoder().decode((request.body ?? new Uint8Array()) as Uint8Array);
       const target = request.headers['x-amz-target'] ?? request.headers['X-Amz-Target'];
       const action = target?.split('.')[1] ?? /(?:^|&)Action=(\w+)/.exec(body)?.[1] ?? '';
       const answer = await life.call(`aws ${action}`, isMutation(action), () =>

@@ -199,10 +199,10 @@ function* snapshots({ before, after }: JudgedCall): Generator<string> {
   }
 }
 
-/** S7: at most one live copy for each policy, source image and target. */
+/** S7: at most one live copy for each policy, source image, target and key. */
 function* duplicates({ before, after }: JudgedCall): Generator<string> {
-  const keyOf = ({ tags, account, region }: Image): string =>
-    `${tags[tag('policy-uid')]} ${tags[tag('source-image')]} ${account}/${region}`;
+  const keyOf = ({ tags, account, region, volumes }: Image): string =>
+    `${tags[tag('policy-uid')]} ${tags[tag('source-image')]} ${account}/${region} ${volumes[0]?.kmsKeyId ?? ''}`;
   const known = new Set(before.images.map(({ id }) => id));
   for (const image of after.images) {
     if (known.has(image.id) || image.tags[tag('source-image')] === undefined) continue;

@@ -9,22 +9,32 @@ export const underManagedKey = ({ encrypted, kmsKeyId }: Pick<SimVolume, 'encryp
   encrypted && (kmsKeyId === undefined || isManagedKey(kmsKeyId));
 
 /**
- * The ARN of a key that an account may use in a region. An id or an alias names a key of its own; an ARN, of the key or of
+ * The key that an account means by a name in a region. An id or an alias names a key of its own; an ARN, of the key or of
  * its alias, also one of another account that granted it.
- * @returns undefined when there is no such key, or it may not be used
  */
-export function usableKey(places: readonly Place[], user: Place, key: string): string | undefined {
-  if (key === 'alias/aws/ebs' || key === managedKey(user.account, user.region))
-    return managedKey(user.account, user.region);
+export function namedKey(places: readonly Place[], user: Place, name: string): SimKey | undefined {
   for (const place of places) {
     if (place.region !== user.region) continue;
     const own = place.account === user.account;
     for (const candidate of place.keys) {
       if (!own && !candidate.grantsTo.includes(user.account)) continue;
-      if (namesOf(place, candidate, own).includes(key)) return candidate.arn;
+      if (namesOf(place, candidate, own).includes(name)) return candidate;
     }
   }
   return undefined;
+}
+
+export const isManagedName = (name: string, { account, region }: Place): boolean =>
+  name === 'alias/aws/ebs' || name === managedKey(account, region);
+
+/**
+ * The ARN of a key with which an account can encrypt snapshots in a region.
+ * @returns undefined when there is no such key, or it is not good for that
+ */
+export function usableKey(places: readonly Place[], user: Place, name: string): string | undefined {
+  if (isManagedName(name, user)) return managedKey(user.account, user.region);
+  const key = namedKey(places, user, name);
+  return key?.state === 'Enabled' && key.spec === 'SYMMETRIC_DEFAULT' ? key.arn : undefined;
 }
 
 function namesOf({ account, region }: Place, { alias, arn }: SimKey, own: boolean): string[] {

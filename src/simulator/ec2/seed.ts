@@ -58,7 +58,16 @@ const region = z
     /** Several of one name are the versions of one template, the first is version 1. */
     launchTemplates: z.array(z.strictObject({ name: z.string().min(3).max(128), image: z.string() })).default([]),
     keys: z
-      .array(z.strictObject({ alias: z.string().regex(/^alias\/.+/), grantsTo: z.array(accountId).default([]) }))
+      .array(
+        z.strictObject({
+          alias: z.string().regex(/^alias\/.+/),
+          grantsTo: z.array(accountId).default([]),
+          state: z.enum(['Enabled', 'Disabled', 'PendingDeletion']).default('Enabled'),
+          spec: z.enum(['SYMMETRIC_DEFAULT', 'RSA_2048']).default('SYMMETRIC_DEFAULT'),
+          /** Whether the account itself may look at it: EC2 may use it all the same. */
+          hidden: z.boolean().default(false),
+        }),
+      )
       .default([]),
     recycleBin: z.strictObject({ retentionDays: z.number().int().min(1).max(365) }).optional(),
   })

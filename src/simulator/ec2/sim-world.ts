@@ -75,8 +75,8 @@ export class SimWorld {
     if (known) return known;
     const seeded = this.seed.accounts[account]?.regions[region];
     const random = this.stream(`ids ${key}`);
-    const keys: SimKey[] = (seeded?.keys ?? []).map(({ alias, grantsTo }) => ({
-      alias,
+    const keys: SimKey[] = (seeded?.keys ?? []).map(({ grantsTo, ...key }) => ({
+      ...key,
       grantsTo: [...grantsTo].sort(),
       arn: `arn:aws:kms:${region}:${account}:key/${[8, 4, 4, 4, 12].map((length) => hex(random, length)).join('-')}`,
     }));

@@ -95,6 +95,10 @@ export interface SimKey {
   readonly arn: string;
   /** Other accounts that may use it. */
   readonly grantsTo: readonly string[];
+  readonly state: 'Enabled' | 'Disabled' | 'PendingDeletion';
+  readonly spec: 'SYMMETRIC_DEFAULT' | 'RSA_2048';
+  /** DescribeKey is denied. */
+  readonly hidden: boolean;
 }
 
 export interface SimInstance {

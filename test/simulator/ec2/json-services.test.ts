@@ -6,12 +6,12 @@ import { OTHER, OWNER, refusal, THIRD, useSimulated } from './simulated.ts';
 const sim = useSimulated(`
 seed: 7
 accounts:
-  "${OWNER}": {us-east-1: {keys: [{alias: alias/ami, grantsTo: ["${OTHER}"]}]}}
+  "${OWNER}": {us-east-1: {keys: [{alias: alias/ami, grantsTo: ["${OTHER}"]}, {alias: alias/off, state: Disabled}, {alias: alias/rsa, spec: RSA_2048}, {alias: alias/hidden, hidden: true}]}}
   "${OTHER}": {us-east-1: {}}
   "${THIRD}": {us-east-1: {}}
 `);
 
-const keyArn = (): string => sim.world().keys[0]?.arn ?? '';
+const keyArn = (): string => sim.world().keys.find(({ alias }) => alias === 'alias/ami')?.arn ?? '';
 
 describe('KMS DescribeKey', () => {
   it('finds a key by alias, by id and by the ARNs of both', async () => {
@@ -36,6 +36,13 @@ describe('KMS DescribeKey', () => {
   it('tells the key that AWS manages', async () => {
     const { KeyMetadata } = await sim.kms().send(new DescribeKeyCommand({ KeyId: 'alias/aws/ebs' }));
     expect(KeyMetadata?.KeyManager).toBe('AWS');
+  });
+
+  it('tells the state and the kind of a key, and nothing of one that it is not to show', async () => {
+    const describeKey = async (KeyId: string) => (await sim.kms().send(new DescribeKeyCommand({ KeyId }))).KeyMetadata;
+    expect(await describeKey('alias/off')).toMatchObject({ KeyState: 'Disabled', Enabled: false });
+    expect(await describeKey('alias/rsa')).toMatchObject({ KeySpec: 'RSA_2048' });
+    expect(await refusal(describeKey('alias/hidden'))).toMatchObject({ code: 'AccessDeniedException', status: 400 });
   });
 
   it('refuses an alias that is not there by its ARN', async () => {
