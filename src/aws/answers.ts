@@ -82,8 +82,8 @@ export class Answers {
     ): Map<string, Answer<T>> => {
       const answers = new Map<string, Answer<T>>();
       for (const [id, { answer, at }] of reads) {
-        if (at < (answer.ok && !isOpen(answer.value) ? since : unanswered)) continue;
-        answers.set(id, answer.ok ? { ok: true, value: lay(id, answer.value, at) } : answer);
+        const now: Answer<T> = answer.ok ? { ok: true, value: lay(id, answer.value, at) } : answer;
+        if (at >= (now.ok && !isOpen(now.value) ? since : unanswered)) answers.set(id, now);
       }
       return answers;
     };
