@@ -241,6 +241,25 @@ const spec = withRules(
       'Where each wanted version must exist in the source account. Where the own region of the source is listed, the source image itself is the image.',
     ),
     accounts: mapBy('id', account, 200, 'Other accounts that own copies of their own.').optional(),
+    accountSelector: withRules(
+      z.object({
+        matchLabels: z.record(z.string(), z.string().max(63)).meta({
+          description: 'Labels that the AwsAccount must have, each with exactly this value.',
+          minProperties: 1,
+          maxProperties: 10,
+        }),
+      }),
+      {
+        rule: 'self.matchLabels.all(k, size(k) >= 1 && size(k) <= 317)',
+        message: 'label keys must be 1 to 317 characters long',
+        fieldPath: '.matchLabels',
+      },
+    )
+      .meta({
+        description:
+          'More accounts that get copies of their own, in spec.regions: those whose AwsAccount has these labels and allows the namespace. In an account that loses a label all work stops, and its copies stay as they are.',
+      })
+      .optional(),
     tags: tags.optional(),
     sharing: sharing.optional(),
     retention: retention.optional(),

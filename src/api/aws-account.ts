@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accountStatus } from './account-status.ts';
 import type { ObjectMeta } from './ami-policy.ts';
 import { setOf, withRules } from './fields.ts';
 
@@ -29,6 +30,12 @@ const spec = z
       'Namespaces whose policies may use this account; "*" for all. Omitted or empty: none.',
       0,
     ).optional(),
+    allow: setOf(
+      z.enum(['Public', 'RetireSources']),
+      2,
+      'What policies may do here only where it is listed. `Public`: let everybody launch an image. `RetireSources`: deprecate, disable and delete source images. Omitted or empty: neither.',
+      0,
+    ).optional(),
     readOnly: z
       .boolean()
       .default(false)
@@ -38,7 +45,7 @@ const spec = z
 
 /** The `AwsAccount` kind. Cluster-scoped: cluster administrators decide which namespaces may use which account. */
 export const awsAccount = withRules(
-  z.object({ spec }),
+  z.object({ spec, status: accountStatus.optional() }),
   {
     rule: "self.metadata.name.matches('^[0-9]{12}$')",
     message: 'metadata.name must be the 12-digit account id',
@@ -60,4 +67,5 @@ export interface AwsAccount {
   readonly kind: string;
   readonly metadata: ObjectMeta;
   readonly spec: AwsAccountSpec;
+  readonly status?: z.output<typeof accountStatus> | undefined;
 }

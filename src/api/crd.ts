@@ -35,7 +35,7 @@ export interface CustomResourceDefinition {
       readonly served: boolean;
       readonly storage: boolean;
       readonly schema: { readonly openAPIV3Schema: StructuralSchema };
-      readonly subresources?: { readonly status: Record<string, never> };
+      readonly subresources: { readonly status: Record<string, never> };
       readonly additionalPrinterColumns: readonly PrinterColumn[];
     }[];
   };
@@ -67,31 +67,29 @@ const POLICY_COLUMNS: readonly PrinterColumn[] = [
 ];
 
 const ACCOUNT_COLUMNS: readonly PrinterColumn[] = [
+  { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status'), description: 'Can it be used?' },
+  { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason'), description: 'If not, why.' },
+  { name: 'Regions', type: 'integer', jsonPath: '.status.regionCount', description: 'Regions that it has enabled.' },
+  { name: 'Images', type: 'integer', jsonPath: '.status.images', description: 'Copies of this cluster in it.' },
   {
     name: 'Role',
     type: 'string',
     jsonPath: '.spec.roleArn',
     description: 'Empty: the own identity of the controller.',
+    priority: 1,
   },
-  { name: 'Namespaces', type: 'string', jsonPath: '.spec.namespaces', description: 'Who may use it.' },
-  { name: 'ReadOnly', type: 'boolean', jsonPath: '.spec.readOnly' },
   { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
+  { name: 'Namespaces', type: 'string', jsonPath: '.spec.namespaces', description: 'Who may use it.', priority: 1 },
+  { name: 'ReadOnly', type: 'boolean', jsonPath: '.spec.readOnly', priority: 1 },
+  { name: 'Message', type: 'string', jsonPath: condition('Ready', 'message'), priority: 1 },
 ];
 
 /** Both CustomResourceDefinitions, made from the zod schemas. */
 export function customResourceDefinitions(): readonly CustomResourceDefinition[] {
-  return [
-    definition(AMI_POLICY, amiPolicy, POLICY_COLUMNS, true),
-    definition(AWS_ACCOUNT, awsAccount, ACCOUNT_COLUMNS, false),
-  ];
+  return [definition(AMI_POLICY, amiPolicy, POLICY_COLUMNS), definition(AWS_ACCOUNT, awsAccount, ACCOUNT_COLUMNS)];
 }
 
-function definition(
-  names: KindNames,
-  schema: z.ZodType,
-  columns: readonly PrinterColumn[],
-  status: boolean,
-): CustomResourceDefinition {
+function definition(names: KindNames, schema: z.ZodType, columns: readonly PrinterColumn[]): CustomResourceDefinition {
   const root = structural(schema);
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
@@ -124,7 +122,7 @@ function definition(
               },
             },
           },
-          ...(status && { subresources: { status: {} } }),
+          subresources: { status: {} },
           additionalPrinterColumns: columns,
         },
       ],

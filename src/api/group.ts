@@ -37,5 +37,7 @@ export const AWS_ACCOUNT: KindNames = {
 export const CONFIRM_WITHDRAWAL_ANNOTATION = `${GROUP}/confirm-withdrawal`;
 /** Set on a policy to any new value: reconcile now, whatever the timers say. */
 export const RECONCILE_ANNOTATION = `${GROUP}/reconcile`;
+/** Set on a policy: accounts, and targets as account/region, with commas between them, that are let go as they are. */
+export const ABANDON_ANNOTATION = `${GROUP}/abandon`;
 /** Kept on a policy from its first change in AWS until nothing of it is left to do there. */
 export const FINALIZER = `${GROUP}/images`;

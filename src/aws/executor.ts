@@ -75,7 +75,8 @@ async function attempt(action: Action, execution: Execution): Promise<'done' | '
 function failureOf(action: Action, error: unknown): Failure {
   if (error instanceof CalledOff) return { action, code: error.code, message: error.message, effect: error.effect };
   if (error instanceof AwsError) {
-    const stalls = error.class === 'refused' || error.class === 'access' || error.class === 'unsupported';
+    const stalls =
+      error.class === 'refused' || error.class === 'access' || error.class === 'unsupported' || error.class === 'bug';
     return {
       action,
       code: error.code.replaceAll(/[^A-Za-z0-9_]/g, ''),

@@ -60,6 +60,16 @@ export class Inventories {
     return open;
   }
 
+  /** How many images with tags that `isWanted` accepts an account has, by what was last listed of it. */
+  imagesIn(account: string, isWanted: (tags: Tags) => boolean): number {
+    const ids = new Set<string>();
+    for (const { ec2, inventory } of this.#open.values()) {
+      if (ec2.target.account !== account) continue;
+      for (const { id, tags } of inventory.view().images.values()) if (isWanted(tags)) ids.add(id);
+    }
+    return ids.size;
+  }
+
   /** Targets in which, by what was last listed there, something has tags that `isWanted` accepts. */
   targetsWith(isWanted: (tags: Tags) => boolean): Target[] {
     const targets = new Map<string, Target>();

@@ -1,10 +1,17 @@
 import type { AwsAccount } from '../api/aws-account.ts';
 import { toAccount } from '../api/documents.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
+import type { Allowance } from '../policy/model.ts';
+import type { KnownAccount } from '../policy/scope.ts';
 
 /** Whether policies of a namespace may use an account, and how it is reached. */
 export type Grant =
-  | { readonly kind: 'granted'; readonly access: AccountAccess; readonly readOnly: boolean }
+  | {
+      readonly kind: 'granted';
+      readonly access: AccountAccess;
+      readonly readOnly: boolean;
+      readonly allow: readonly Allowance[];
+    }
   | { readonly kind: 'refused'; readonly code: string; readonly message: string };
 
 /**
@@ -46,7 +53,17 @@ export function grantFor(
     kind: 'granted',
     access: { account, ...(roleArn !== undefined && { roleArn }), ...(externalId !== undefined && { externalId }) },
     readOnly: readOnly || object.spec.readOnly,
+    allow: object.spec.allow ?? [],
   };
+}
+
+/** The accounts that a policy of a namespace may be extended to by their labels. */
+export function knownAccounts(namespace: string, accounts: ReadonlyMap<string, AwsAccount>): KnownAccount[] {
+  return [...accounts.values()].map(({ metadata }) => ({
+    id: metadata.name,
+    labels: metadata.labels ?? {},
+    usable: grantFor(metadata.name, namespace, accounts, false).kind === 'granted',
+  }));
 }
 
 /** Undefined for one that was stored under another version of the CRD and does not fit any more. */

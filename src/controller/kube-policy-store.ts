@@ -18,17 +18,20 @@ type Policy = AmiPolicy & KubeObject;
 /** Policies and accounts as the API server has them. */
 export class KubePolicyStore implements PolicyStore {
   readonly #policies: ResourceClient<Policy>;
+  readonly #accounts: ResourceClient<AwsAccount & KubeObject>;
   readonly #policyView: Reflector<Policy>;
   readonly #accountView: Reflector<AwsAccount & KubeObject>;
   readonly #recorder: EventRecorder;
 
   constructor(parts: {
     readonly policies: ResourceClient<Policy>;
+    readonly accounts: ResourceClient<AwsAccount & KubeObject>;
     readonly policyView: Reflector<Policy>;
     readonly accountView: Reflector<AwsAccount & KubeObject>;
     readonly recorder: EventRecorder;
   }) {
     this.#policies = parts.policies;
+    this.#accounts = parts.accounts;
     this.#policyView = parts.policyView;
     this.#accountView = parts.accountView;
     this.#recorder = parts.recorder;
@@ -64,6 +67,13 @@ export class KubePolicyStore implements PolicyStore {
     // What would be begun now, no deletion would ever undo.
     const { name, namespace } = policy.metadata;
     throw new Error(`AmiPolicy ${namespace}/${name} was deleted while it was looked at: nothing is begun in AWS`);
+  }
+
+  async ensureAccountFinalizer(account: string): Promise<void> {
+    const stored = this.#accountView.store.get(account);
+    // One that is going has its finalizer or needs none: nothing new is begun there for long.
+    if (!stored || stored.metadata.deletionTimestamp !== undefined) return;
+    if (!stored.metadata.finalizers?.includes(FINALIZER)) await ensureFinalizer(this.#accounts, stored, FINALIZER);
   }
 
   async removeFinalizer(policy: AmiPolicy): Promise<void> {

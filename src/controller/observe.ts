@@ -46,7 +46,10 @@ export async function observe(
     }
     const { listing, moving = listing } = fresh;
     await open.inventory.observe(open.inventory.isMoving ? Math.max(listing, moving) : listing, options);
-    return { open, view: { kind: 'observed', inventory: open.inventory.view(fresh), readOnly: grant.readOnly } };
+    return {
+      open,
+      view: { kind: 'observed', inventory: open.inventory.view(fresh), readOnly: grant.readOnly, allow: grant.allow },
+    };
   } catch (error) {
     return { view: unavailable(error) };
   }

@@ -2,13 +2,15 @@ import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { conditionsFrom } from '../api/conditions.ts';
 import { toPolicy } from '../api/documents.ts';
-import { FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
+import { ABANDON_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
 import type { Rival } from '../policy/pass.ts';
 import type { Action } from '../policy/plan.ts';
+import { type Scope, scopeOf } from '../policy/scope.ts';
 import { isoTime } from '../policy/tags.ts';
+import { knownAccounts } from './access.ts';
 import { deletedOn, withDeleted } from './deletion-ledger.ts';
 import type { Engine } from './engine.ts';
 import { invalidStatus } from './invalid-policy.ts';
@@ -26,6 +28,8 @@ export interface PolicyStore {
   read(policy: AmiPolicy): Promise<AmiPolicy | undefined>;
   writeStatus(policy: AmiPolicy, status: PolicyStatus): Promise<void>;
   ensureFinalizer(policy: AmiPolicy): Promise<void>;
+  /** Keeps an AwsAccount from going while images of ours may be in its account. */
+  ensureAccountFinalizer(account: string): Promise<void>;
   removeFinalizer(policy: AmiPolicy): Promise<void>;
   /** Tells users what was done. Never fails. */
   record(policy: AmiPolicy, done: readonly Action[], failures: readonly Failure[]): void;
@@ -86,9 +90,11 @@ export class PolicyController {
       fresh,
     };
     const result = await reconcile(this.#engine, request, {
-      beforeActing: async () => {
+      beforeActing: async (accounts) => {
         // A policy on its way out cannot take a finalizer, and has one.
-        if (policy.metadata.deletionTimestamp === undefined) await this.#store.ensureFinalizer(policy);
+        if (policy.metadata.deletionTimestamp !== undefined) return;
+        await this.#store.ensureFinalizer(policy);
+        for (const account of accounts) await this.#store.ensureAccountFinalizer(account);
       },
       beforeDeleting: async (versions) => {
         deletions = withDeleted(this.#engine.clients.time.now(), deletions, versions);
@@ -125,7 +131,7 @@ export class PolicyController {
         if (other.spec.suspend || other.spec.mode === 'Plan') continue;
         rivals.push({
           owner: this.ownerOf(other),
-          spec: other.spec,
+          spec: this.#scopeOf(other).spec,
           createdAt: Date.parse(other.metadata.creationTimestamp ?? '') || 0,
         });
       } catch {
@@ -133,6 +139,11 @@ export class PolicyController {
       }
     }
     return rivals;
+  }
+
+  #scopeOf(policy: AmiPolicy): Scope {
+    const { namespace = '', annotations } = policy.metadata;
+    return scopeOf(policy.spec, annotations?.[ABANDON_ANNOTATION], knownAccounts(namespace, this.#store.accounts()));
   }
 
   /** Both views are stale: before what cannot be undone the policy is read once more, from the API server itself (S2). */

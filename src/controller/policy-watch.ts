@@ -1,5 +1,5 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
-import { CONFIRM_WITHDRAWAL_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
+import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 
 /** What a change of a policy object asks for. Status writes and labels ask for nothing. */
 export type Wish = 'nothing' | 'look' | 'lookAfresh';
@@ -14,6 +14,7 @@ export function wishOf(before: AmiPolicy | undefined, now: AmiPolicy): Wish {
   if (before.metadata.deletionTimestamp !== now.metadata.deletionTimestamp) return 'look';
   if (annotation(before, CONFIRM_WITHDRAWAL_ANNOTATION) !== annotation(now, CONFIRM_WITHDRAWAL_ANNOTATION))
     return 'look';
+  if (annotation(before, ABANDON_ANNOTATION) !== annotation(now, ABANDON_ANNOTATION)) return 'look';
   const had = before.metadata.finalizers?.includes(FINALIZER) === true;
   const has = now.metadata.finalizers?.includes(FINALIZER) === true;
   return had && !has && now.metadata.deletionTimestamp === undefined ? 'look' : 'nothing';

@@ -1,6 +1,6 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
+import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
 import { execute } from '../aws/executor.ts';
 import type { OpenTarget } from '../aws/inventories.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -10,9 +10,10 @@ import { type Need, type Target, type TargetKey, type TargetView, targetKey } fr
 import type { PlanInput, Rival } from '../policy/pass.ts';
 import type { Action } from '../policy/plan.ts';
 import { type Report, report } from '../policy/report.ts';
+import { type Scope, scopeOf } from '../policy/scope.ts';
 import { targetsOf } from '../policy/standing.ts';
 import type { Attempt } from '../policy/token.ts';
-import { type Grant, grantFor } from './access.ts';
+import { type Grant, grantFor, knownAccounts } from './access.ts';
 import type { Engine } from './engine.ts';
 import { type Freshness, observe } from './observe.ts';
 
@@ -25,14 +26,16 @@ export interface Request {
   readonly livePolicies?: ReadonlySet<string>;
   readonly deletedToday: ReadonlySet<string>;
   readonly readOnly: boolean;
+  /** Default: by the policy and its accounts. */
+  readonly scope?: Scope;
   /** What of the world may be remembered from before. */
   readonly fresh: Freshness;
 }
 
 /** How a pass reaches out of itself. */
 export interface Hooks {
-  /** Called before the first mutation of a pass. */
-  readonly beforeActing: () => Promise<void>;
+  /** Called before mutations, with the accounts in which they are. */
+  readonly beforeActing: (accounts: readonly string[]) => Promise<void>;
   /** Called with the versions whose deletion is about to begin, before it does. */
   readonly beforeDeleting: (versions: readonly string[]) => Promise<void>;
   /** Reads the policy once more; why an action must not be carried out any more. */
@@ -59,7 +62,8 @@ const DESTROY_WITHIN_MS = 15_000;
  * One pass over one policy, as named steps: resolve access, resolve source, observe, plan, act, report. It acts in
  * rounds, because much follows from what was just done, and reports on what is left.
  */
-export async function reconcile(engine: Engine, given: Request, hooks: Hooks): Promise<Result> {
+export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): Promise<Result> {
+  const given = withScope(asked);
   const settled = engine.inventories.settledFrom();
   const isSettled = settled > Number.NEGATIVE_INFINITY;
   const grants = Math.max(given.fresh.grants, settled);
@@ -69,7 +73,7 @@ export async function reconcile(engine: Engine, given: Request, hooks: Hooks): P
   let { deletedToday } = given;
   const failures: Failure[] = [];
   const began = engine.clients.time.now();
-  let begun = false;
+  const begun = new Set<string>();
   for (let round = 1; ; round++) {
     // The daily limit is one for all rounds of a pass.
     const request: Request = { ...given, deletedToday };
@@ -93,8 +97,10 @@ export async function reconcile(engine: Engine, given: Request, hooks: Hooks): P
       const relevant = failures.filter(({ action }) => decision.plan.actions.some(({ id }) => id === action.id));
       return { input, decision, failures: relevant, report: report(input, decision, relevant) };
     }
-    if (!begun) await hooks.beforeActing();
-    begun = true;
+    const accounts = new Set(actions.map(({ target }) => target.account));
+    const more = [...accounts].filter((account) => !begun.has(account));
+    if (more.length > 0) await hooks.beforeActing(more);
+    for (const account of more) begun.add(account);
     const acted = await act(actions, request, scene, hooks);
     failures.push(...acted.failures);
     ({ deletedToday } = acted);
@@ -110,6 +116,14 @@ function stillPossible(actions: readonly Action[], failed: ReadonlySet<string>):
     if (needs.some((need) => out.has(need))) out.add(id);
     return !out.has(id);
   });
+}
+
+/** The request for what the policy concerns, by labels and by what was given up. */
+function withScope(request: Request): Request & { readonly scope: Scope } {
+  const { policy, owner, accounts } = request;
+  const abandon = policy.metadata.annotations?.[ABANDON_ANNOTATION];
+  const scope = scopeOf(policy.spec, abandon, knownAccounts(owner.namespace, accounts));
+  return { ...request, scope, policy: { ...policy, spec: scope.spec } };
 }
 
 const mayAct = ({ policy }: Request): boolean =>
@@ -136,7 +150,8 @@ async function lookForDropped(
   stop: AbortSignal,
 ): Promise<void> {
   if (request.policy.metadata.deletionTimestamp === undefined) return;
-  for (const { account } of [...targetsOf(request.policy.spec), request.owner.source]) {
+  for (const { account, region } of [...targetsOf(request.policy.spec), request.owner.source]) {
+    if (request.scope?.letsGo({ account, region }) === true) continue;
     const grant = grants(account);
     if (grant.kind === 'granted' && engine.sweep.isDue(account))
       await engine.sweep.account(grant.access, { signal: stop });
@@ -167,7 +182,7 @@ async function observeAll(
   const source: Target = request.owner.source;
   const targets = new Map<TargetKey, Target>();
   for (const target of [source, ...targetsOf(request.policy.spec), ...engine.sweep.targetsWith(request.owner)]) {
-    targets.set(targetKey(target), target);
+    if (request.scope?.letsGo(target) !== true) targets.set(targetKey(target), target);
   }
   const sights = await Promise.all(
     [...targets].map(async ([key, target]) => {
@@ -225,6 +240,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     withdrawalConfirmed: annotations?.[CONFIRM_WITHDRAWAL_ANNOTATION] === String(generation),
     targets,
     rivals: request.rivals,
+    abandoned: request.scope?.abandoned ?? [],
     ...(request.livePolicies && { livePolicies: request.livePolicies }),
     lost,
     deletedToday: request.deletedToday,

@@ -1,16 +1,20 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import type { Random } from '../ambient/random.ts';
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { AMI_POLICY, AWS_ACCOUNT, GROUP, VERSION } from '../api/group.ts';
+import { AMI_POLICY, AWS_ACCOUNT, FINALIZER, GROUP, VERSION } from '../api/group.ts';
 import { EventRecorder } from '../kube/event-recorder.ts';
 import { fencedTransport } from '../kube/fenced-transport.ts';
+import { removeFinalizer } from '../kube/finalizer.ts';
 import { type ElectionOptions, LeaseElection } from '../kube/lease-election.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
+import { writeStatus } from '../kube/status-writer.ts';
 import type { Transport } from '../kube/transport.ts';
 import { runWorkers, WorkQueue } from '../kube/work-queue.ts';
 import { grantFor } from './access.ts';
+import { AccountController } from './account-controller.ts';
 import { clusterIdOf } from './cluster-id.ts';
 import type { Engine } from './engine.ts';
 import { KubePolicyStore } from './kube-policy-store.ts';
@@ -104,7 +108,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   });
   const policyView = new Reflector(policies, { clock, random, onTrouble: onTrouble('policies cannot be watched') });
   const accountView = new Reflector(accounts, { clock, random, onTrouble: onTrouble('accounts cannot be watched') });
-  const store = new KubePolicyStore({ policies, policyView, accountView, recorder });
+  const store = new KubePolicyStore({ policies, accounts, policyView, accountView, recorder });
   const controller = new PolicyController({
     engine,
     store,
@@ -148,7 +152,13 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   const everything = (): void => {
     for (const policy of store.all()) queue.add(keyOf(policy));
   };
-  accountView.onChange(everything);
+  const accountQueue = new WorkQueue({ clock, random });
+  accountView.onChange(({ kind, key, object, before }) => {
+    if (kind !== 'deleted' && before && !asksForALook(before, object)) return;
+    everything();
+    if (kind === 'deleted') accountQueue.forget(key);
+    else accountQueue.add(key);
+  });
 
   policyView.start();
   accountView.start();
@@ -189,6 +199,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       const grant = grantFor(id, namespace === '*' ? 'default' : namespace, store.accounts(), options.readOnly);
       if (grant.kind !== 'granted') continue;
       await engine.sweep.account(grant.access, { signal: end });
+      accountQueue.add(id);
       for (const policy of store.all()) {
         if (engine.sweep.targetsWith(controller.ownerOf(policy)).some((target) => target.account === id))
           queue.add(keyOf(policy));
@@ -244,7 +255,36 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       }
     },
   });
-  await workers;
+  const accountController = new AccountController(
+    engine,
+    {
+      get: (name) => accountView.store.get(name),
+      writeStatus: async (account, status) => {
+        await writeStatus(accounts, account, status);
+      },
+      removeFinalizer: (account) => removeFinalizer(accounts, account, FINALIZER),
+    },
+    cluster,
+  );
+  const accountWorkers = runWorkers(accountQueue, {
+    concurrency: 2,
+    signal: end,
+    run: async (key, signal) => {
+      try {
+        const next = await accountController.pass(key, signal);
+        accountQueue.forget(key);
+        if (next !== undefined) accountQueue.addAfter(key, next);
+      } catch (error) {
+        if (signal.aborted) return;
+        log.warn(
+          { account: key, err: error instanceof Error ? error.message : String(error) },
+          'account not looked at',
+        );
+        accountQueue.retry(key);
+      }
+    },
+  });
+  await Promise.all([workers, accountWorkers]);
   cancelResync();
   await recorder.stop();
   // Only now: until here work in hand was finished under the lease.
@@ -252,6 +292,13 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   await Promise.all([policyView.stop(), accountView.stop()]);
   if (!stop.aborted) end.throwIfAborted();
 }
+
+/** What of an account matters to policies: its spec, its labels, and that it is to go. Status and finalizers do not. */
+const asksForALook = (before: AwsAccount, now: AwsAccount): boolean =>
+  before.metadata.generation !== now.metadata.generation ||
+  before.metadata.uid !== now.metadata.uid ||
+  before.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
+  !isDeepStrictEqual(before.metadata.labels, now.metadata.labels);
 
 const keyOf = ({ metadata }: AmiPolicy): string => `${metadata.namespace}/${metadata.name}`;
 

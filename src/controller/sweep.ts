@@ -47,6 +47,12 @@ export class Sweep {
     await running;
   }
 
+  /** Sweeps an account anew, however lately it was swept. */
+  async again(access: AccountAccess, options: CallOptions): Promise<void> {
+    await this.#running.get(access.account);
+    await this.account(access, options);
+  }
+
   async #sweep(access: AccountAccess, options: CallOptions): Promise<void> {
     const at = this.#clock.monotonic();
     let complete = true;

@@ -1,3 +1,4 @@
+import { ABANDON_ANNOTATION } from '../api/group.ts';
 import { DailyBudget } from './daily-budget.ts';
 import { takeOver } from './marks.ts';
 import { type Image, type TargetKey, targetKey } from './model.ts';
@@ -35,6 +36,7 @@ export function windDown(pass: Pass): boolean {
     });
   }
   if (spec.deletionPolicy === 'Retain') return seen && open.length === 0;
+  if (isGivenUp(pass)) return seen && open.length === 0;
   // Without the source nobody knows which image is the last one.
   if (!inventoryOf(pass, pass.owner.source)) return false;
   const left = deleteCopies(pass);
@@ -42,6 +44,10 @@ export function windDown(pass: Pass): boolean {
   const idle = draft.actions.length === 0 && draft.waits.length === 0 && draft.needs().length === 0;
   return seen && !left && open.length === 0 && idle;
 }
+
+/** With the source given up nobody knows which image is the last one, so that no more is deleted. */
+const isGivenUp = ({ abandoned = [], owner }: Pass): boolean =>
+  abandoned.includes(owner.source.account) || abandoned.includes(targetKey(owner.source));
 
 /** With a target out of sight nobody can say that nothing is left there. */
 function everythingSeen(pass: Pass): boolean {
@@ -54,7 +60,7 @@ function everythingSeen(pass: Pass): boolean {
       code: 'DeletionBlocked',
       subject: key,
       target: parseKey(key),
-      message: `whether anything of this policy is left in ${key} cannot be seen: ${view.message}. Restore the access, or let go of what is there by removing the finalizer: kubectl patch amipolicy ${pass.owner.name} -n ${pass.owner.namespace} --type=merge -p '{"metadata":{"finalizers":null}}'`,
+      message: `whether anything of this policy is left in ${key} cannot be seen: ${view.message}. Restore the access, or let go of what is there: kubectl annotate amipolicy ${pass.owner.name} -n ${pass.owner.namespace} --overwrite ${ABANDON_ANNOTATION}=${key}`,
       effect: view.stalls ? 'stalls' : 'retries',
     });
   }

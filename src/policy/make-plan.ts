@@ -1,3 +1,4 @@
+import { ABANDON_ANNOTATION } from '../api/group.ts';
 import { windDown } from './deletion.ts';
 import { markCopies } from './marks.ts';
 import { reportMassWithdrawals } from './mass-withdrawal.ts';
@@ -79,6 +80,15 @@ function reconcile(pass: Pass): void {
 }
 
 function reportAccess(pass: Pass): void {
+  for (const subject of pass.abandoned ?? []) {
+    pass.draft.block({
+      part: 'access',
+      code: 'Abandoned',
+      subject,
+      message: `let go as it is, because the annotation ${ABANDON_ANNOTATION} names it: nothing is looked at or changed there`,
+      effect: 'keeps',
+    });
+  }
   const named = new Set([...targetsOf(pass.spec), pass.owner.source].map(targetKey));
   for (const [key, view] of pass.targets) {
     if (view.kind === 'observed') continue;

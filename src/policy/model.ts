@@ -157,9 +157,18 @@ export interface Inventory {
   readonly bin?: Answer<ReadonlySet<string>>;
 }
 
+/** What an AwsAccount must allow by name. */
+export type Allowance = 'Public' | 'RetireSources';
+
 /** A target as a decision sees it: observed, or not, and then why. */
 export type TargetView =
-  | { readonly kind: 'observed'; readonly inventory: Inventory; readonly readOnly: boolean }
+  | {
+      readonly kind: 'observed';
+      readonly inventory: Inventory;
+      readonly readOnly: boolean;
+      /** What the AwsAccount allows beyond the usual. */
+      readonly allow: readonly Allowance[];
+    }
   | { readonly kind: 'unavailable'; readonly code: string; readonly message: string; readonly stalls: boolean };
 
 /** Something that a decision needs to know and that nobody has asked AWS yet. */

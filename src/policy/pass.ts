@@ -37,6 +37,8 @@ export interface PlanInput {
   /** Every target that matters: those of the spec, the source, and those where copies of this policy were found. */
   readonly targets: ReadonlyMap<TargetKey, TargetView>;
   readonly rivals: readonly Rival[];
+  /** Accounts and targets that the owner of the policy has given up. Default: none. */
+  readonly abandoned?: readonly string[];
   /** UIDs of the policies that this cluster holds; undefined where that is not known (file mode). */
   readonly livePolicies?: ReadonlySet<string>;
   /** Copies that are known to be lost, by `foreignKey` of their target and source: the attempt that comes next. */

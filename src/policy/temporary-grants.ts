@@ -250,6 +250,18 @@ function close(pass: Pass, origin: Origin, account: string): void {
     }
   }
   if (!known) return;
+  // A grant that an earlier life gave just before it ended may not be visible yet, and without its mark nobody finds it.
+  const until = needs.length === claim.length ? unsettledUntil(pass) : undefined;
+  if (until !== undefined) {
+    draft.wait({
+      part: pass.deleting ? 'deletion' : 'replication',
+      subject,
+      target,
+      message: `whether the temporary grant to account ${account} was given before the last start is not certain yet`,
+      until,
+    });
+    return;
+  }
   draft.act({
     id: `unmark-temporary ${image.id} ${account}`,
     kind: 'UnmarkTemporaryGrant',

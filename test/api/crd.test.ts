@@ -70,6 +70,7 @@ describe('the schemas', () => {
       'AmiPolicy.spec.accounts': ['id'],
       'AmiPolicy.spec.accounts[].regions': ['name'],
       'AmiPolicy.status.conditions': ['type'],
+      'AwsAccount.status.conditions': ['type'],
     });
   });
 
@@ -113,7 +114,7 @@ describe('the schemas', () => {
   it('have defaults that are plain values; the one exception is the generation that no status has seen yet', () => {
     const withDefault = own.filter(({ schema }) => schema.default !== undefined);
     const isPlain = ({ schema }: Node): boolean => typeof schema.default !== 'object';
-    expect(offenders(withDefault, isPlain)).toEqual(['AmiPolicy.status']);
+    expect(offenders(withDefault, isPlain)).toEqual(['AmiPolicy.status', 'AwsAccount.status']);
     expect(rootOf(policies).properties?.['status']).toMatchObject({
       default: { observedGeneration: -1 },
       properties: { observedGeneration: { default: -1 } },
@@ -166,11 +167,11 @@ describe('the definitions', () => {
     expect(spec.names.categories).not.toContain('all');
   });
 
-  it('policies are of a namespace and have a status of their own; accounts are of the cluster', () => {
+  it('policies are of a namespace, accounts of the cluster, and both have a status of their own', () => {
     expect(policies.spec).toMatchObject({ scope: 'Namespaced', names: { kind: 'AmiPolicy', shortNames: ['amip'] } });
     expect(policies.spec.versions[0]?.subresources).toEqual({ status: {} });
     expect(accounts.spec).toMatchObject({ scope: 'Cluster', names: { kind: 'AwsAccount' } });
-    expect(accounts.spec.versions[0]).not.toHaveProperty('subresources');
+    expect(accounts.spec.versions[0]?.subresources).toEqual({ status: {} });
   });
 
   it('one line of kubectl get answers "is it fine, and if not why"', () => {

@@ -79,6 +79,12 @@ const staged = (earlier: string, later: string): SpecCase[] =>
   );
 
 const RULES: readonly SpecCase[] = [
+  ...ruled(
+    'spec.accountSelector.matchLabels',
+    'label keys must be 1 to 317 characters long',
+    { 'a selector of accounts': policy({ accountSelector: { matchLabels: { 'example.com/tier': 'prod' } } }) },
+    { 'a selector with an empty label': policy({ accountSelector: { matchLabels: { '': 'prod' } } }) },
+  ),
   ...staged('deprecateAfterDays', 'disableAfterDays'),
   ...staged('disableAfterDays', 'deleteAfterDays'),
   ...staged('deprecateAfterDays', 'deleteAfterDays'),
@@ -334,6 +340,24 @@ const refusals: readonly [name: string, field: string, message: string, object: 
     account({ externalId: 'x' }),
   ],
   ['an external id with a blank', 'spec.externalId', 'should match', account({ externalId: 'a b' })],
+  [
+    'an allowance that does not exist',
+    'spec.allow[0]',
+    'supported values: "Public", "RetireSources"',
+    account({ allow: ['All'] }),
+  ],
+  [
+    'a key that is none',
+    'spec.regions[0].kmsKeyId',
+    'should match',
+    policy({ regions: [{ name: 'eu-west-1', kmsKeyId: 'ami' }] }),
+  ],
+  [
+    'a selector without labels',
+    'spec.accountSelector.matchLabels',
+    'should have at least 1 properties',
+    policy({ accountSelector: { matchLabels: {} } }),
+  ],
   ['a pattern of namespaces', 'spec.namespaces[0]', 'should match', account({ namespaces: ['team-*'] })],
   [
     '501 namespaces',

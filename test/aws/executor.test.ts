@@ -112,7 +112,7 @@ describe('actions', () => {
     ['ResourceLimitExceeded', 'ResourceLimitExceeded', 'retries'],
     ['InvalidAMIID.Unavailable', 'InvalidAMIIDUnavailable', 'retries'],
     ['InternalError', 'InternalError', 'retries'],
-    ['MissingParameter', 'MissingParameter', 'retries'],
+    ['MissingParameter', 'MissingParameter', 'stalls'],
   ])('that fail with %s are reported as %s, and it %s', async (code, reason, effect) => {
     aws.faults({ action: 'CreateTags', kind: `error-${code}`, times: 9 });
     const { failures } = await run([tag('a')]);

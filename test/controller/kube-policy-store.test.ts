@@ -23,6 +23,7 @@ beforeEach(() => {
   const accounts = new ResourceClient<AwsAccount & KubeObject>(api, { group: GROUP, version: VERSION, ...AWS_ACCOUNT });
   store = new KubePolicyStore({
     policies,
+    accounts,
     policyView: new Reflector(policies, ambient),
     accountView: new Reflector(accounts, ambient),
     recorder: new EventRecorder(api, { ...ambient, component: 'test' }),

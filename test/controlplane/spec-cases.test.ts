@@ -118,8 +118,8 @@ describeOnControlPlane('the schemas on a real API server', (plane) => {
           }),
           { numRuns: 300, seed: 11 },
         );
-        expect(verdicts.taken).toBeGreaterThan(20);
-        expect(verdicts.refused).toBeGreaterThan(20);
+        expect(verdicts.taken).toBeGreaterThan(5);
+        expect(verdicts.refused).toBeGreaterThan(5);
       },
       60_000,
     );

@@ -29,7 +29,7 @@ describe('a policy that is deleted with Retain', () => {
     world.hide(SOURCE);
     const plan = world.plan(spec(), deleting);
     expect(plan.released).toBe(false);
-    expect(plan.blocked[0]?.message).toContain('kubectl patch amipolicy web -n platform');
+    expect(plan.blocked[0]?.message).toContain('kubectl annotate amipolicy web -n platform');
   });
 });
 

@@ -2,6 +2,7 @@ import { type AmiPolicySpecInput, amiPolicySpec } from '../../src/api/ami-policy
 import { claimOf, type Owner, ownerTags } from '../../src/policy/identity.ts';
 import { type Decision, makePlan } from '../../src/policy/make-plan.ts';
 import {
+  type Allowance,
   type Answer,
   DAY_MS,
   type EncryptionDefaults,
@@ -81,6 +82,7 @@ interface Place {
   encryption: Answer<EncryptionDefaults>;
   bin: Answer<ReadonlySet<string>>;
   readOnly: boolean;
+  allow: readonly Allowance[];
   unavailable?: { readonly code: string; readonly message: string; readonly stalls: boolean };
 }
 
@@ -111,6 +113,7 @@ export class World {
         encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
         bin: { ok: true, value: new Set() },
         readOnly: false,
+        allow: [],
       };
       this.places.set(targetKey(target), place);
     }
@@ -288,7 +291,7 @@ function viewOf(place: Place): TargetView {
     encryption: place.encryption,
     bin: place.bin,
   };
-  return { kind: 'observed', inventory, readOnly: place.readOnly };
+  return { kind: 'observed', inventory, readOnly: place.readOnly, allow: place.allow };
 }
 
 /** A snapshot as CopyImage makes it, with the words that EC2 puts into its description. */

@@ -14,11 +14,11 @@ export function judgeWrite(
   after: KubeDocument | undefined,
 ): string[] {
   const found: string[] = [];
-  const text = JSON.stringify(after ?? {});
-  if (resource !== 'awsaccounts.amifleet.io' && SECRETS.test(text))
-    found.push(`S12: a secret is in ${resource}: ${text}`);
-  if (resource !== 'amipolicies.amifleet.io' || !before || !after) return found;
-  const name = `${after.metadata.namespace}/${after.metadata.name}`;
+  // The spec of an AwsAccount holds the external id; whoever may read that may read it.
+  const text = JSON.stringify((resource === 'awsaccounts.amifleet.io' ? after?.['status'] : after) ?? {});
+  if (SECRETS.test(text)) found.push(`S12: a secret is in ${resource}: ${text}`);
+  if (!resource.endsWith('.amifleet.io') || !before || !after) return found;
+  const name = [after.metadata.namespace, after.metadata.name].filter(Boolean).join('/');
   if (JSON.stringify(before['spec']) !== JSON.stringify(after['spec']))
     found.push(`S13: the spec of ${name} was written`);
   for (const part of ['labels', 'annotations', 'ownerReferences'] as const) {

@@ -270,12 +270,12 @@ describe('a policy that is deleted', () => {
 
   it('while its account cannot be used stays, with the way out, and goes when the account is back', async () => {
     const world = await converged({ ...NO_SHARING, deletionPolicy: 'Delete' });
-    world.deleteAccount(PRODUCTION);
+    world.apply(account(PRODUCTION, { namespaces: ['others'] }));
     await world.rest(MINUTE);
     world.delete('web');
     await world.rest(HOUR);
     expect(saying(world, 'web', 'Ready')).toMatch(
-      /^False DeletionBlocked: .*cannot be seen: .*no AwsAccount 222233334444.*kubectl patch amipolicy web -n platform/,
+      /^False DeletionBlocked: .*cannot be seen: .*AwsAccount 222233334444 does not let namespace platform use it.*kubectl annotate amipolicy web -n platform/,
     );
     expect(world.condition('web', 'Stalled')).toBeDefined();
     await expectRest(world);

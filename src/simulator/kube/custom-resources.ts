@@ -26,7 +26,7 @@ function fromDefinition({ spec }: CustomResourceDefinition): ResourceType[] {
       namespaced: spec.scope === 'Namespaced',
       verbs: ALL_VERBS,
       origin: 'custom',
-      hasStatus: version.subresources?.status !== undefined,
+      hasStatus: true,
       schema: version.schema.openAPIV3Schema,
       columns: [NAME_COLUMN, ...version.additionalPrinterColumns],
       unconditionalUpdate: false,

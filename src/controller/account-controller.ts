@@ -1,0 +1,131 @@
+import type { AccountStatus } from '../api/account-status.ts';
+import type { AwsAccount } from '../api/aws-account.ts';
+import { conditionsFrom, type Finding } from '../api/conditions.ts';
+import { toAccount } from '../api/documents.ts';
+import { FINALIZER } from '../api/group.ts';
+import type { CallOptions } from '../aws/aws-clients.ts';
+import { AwsError } from '../aws/aws-error.ts';
+import type { AccountAccess } from '../aws/credentials.ts';
+import { isoTime, TAG } from '../policy/tags.ts';
+import type { Engine } from './engine.ts';
+
+/** What the controller of accounts needs of Kubernetes. */
+export interface AccountStore {
+  get(name: string): AwsAccount | undefined;
+  writeStatus(account: AwsAccount, status: AccountStatus): Promise<void>;
+  removeFinalizer(account: AwsAccount): Promise<void>;
+}
+
+/** Between two looks at an account that can be used, at one that cannot, and at one that is to go. */
+const LOOK_MS = { usable: 60 * 60_000, refused: 10 * 60_000, leaving: 10 * 60_000 };
+
+/**
+ * Says of every AwsAccount whether it can be used, and keeps one that is deleted until no copy of this cluster is left in
+ * its account: without the object nobody could reach them any more.
+ */
+export class AccountController {
+  readonly #engine: Engine;
+  readonly #store: AccountStore;
+  readonly #cluster: string;
+
+  constructor(engine: Engine, store: AccountStore, cluster: string) {
+    this.#engine = engine;
+    this.#store = store;
+    this.#cluster = cluster;
+  }
+
+  /**
+   * @returns milliseconds until the next look; undefined: none is needed
+   * @throws KubeError
+   */
+  async pass(name: string, signal: AbortSignal): Promise<number | undefined> {
+    const stored = this.#store.get(name);
+    if (!stored) return undefined;
+    let account: AwsAccount;
+    try {
+      account = toAccount(stored);
+    } catch {
+      // Policies that name it say so; here nothing can be said that the schema would take.
+      return undefined;
+    }
+    const leaving = account.metadata.deletionTimestamp !== undefined;
+    if (leaving && !account.metadata.finalizers?.includes(FINALIZER)) return undefined;
+    const { roleArn, externalId } = account.spec;
+    const access: AccountAccess = {
+      account: name,
+      ...(roleArn !== undefined && { roleArn }),
+      ...(externalId !== undefined && { externalId }),
+    };
+    const seen = await this.#look(access, leaving, { signal });
+    if (leaving && seen.images === 0) {
+      await this.#store.removeFinalizer(account);
+      return undefined;
+    }
+    await this.#store.writeStatus(account, this.#status(account, seen));
+    if (leaving) return LOOK_MS.leaving;
+    return seen.trouble ? LOOK_MS.refused : LOOK_MS.usable;
+  }
+
+  async #look(access: AccountAccess, leaving: boolean, options: CallOptions): Promise<Seen> {
+    const { clients, sweep, inventories } = this.#engine;
+    try {
+      const regions = [...(await clients.regionsOf(access, options.signal))].toSorted();
+      if (leaving) await sweep.again(access, options);
+      const swept = sweep.isComplete(access.account);
+      const images = inventories.imagesIn(access.account, (tags) => tags[TAG.cluster] === this.#cluster);
+      return { regions, ...(swept && { images }) };
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      const code = error instanceof AwsError ? error.code.replaceAll(/[^A-Za-z0-9_]/g, '') : 'Unexpected';
+      return { regions: [], trouble: { code, message: error instanceof Error ? error.message : String(error) } };
+    }
+  }
+
+  #status(account: AwsAccount, seen: Seen): AccountStatus {
+    const generation = account.metadata.generation ?? 0;
+    const now = isoTime(Math.floor(this.#engine.clock.now() / 1000) * 1000).replace('.000Z', 'Z');
+    const { regions, images = account.status?.images } = seen;
+    return {
+      observedGeneration: generation,
+      conditions: conditionsFrom(findingsOf(account, seen), account.status?.conditions ?? [], generation, now),
+      ...(!seen.trouble && { regions: regions.slice(0, 100), regionCount: regions.length }),
+      ...(images !== undefined && { images }),
+    };
+  }
+}
+
+interface Seen {
+  readonly regions: readonly string[];
+  /** Undefined while not every region was looked at. */
+  readonly images?: number;
+  readonly trouble?: { readonly code: string; readonly message: string };
+}
+
+/** As kstatus reads them: Stalled is there only while it is True, and somebody must act then. */
+function findingsOf({ metadata, spec }: AwsAccount, { regions, images, trouble }: Seen): Finding[] {
+  const found = (reason: string, message: string, stalled: boolean): Finding[] => [
+    { type: 'Ready', status: 'False', reason, message },
+    ...(stalled ? [{ type: 'Stalled', status: 'True', reason, message } as const] : []),
+  ];
+  const release = `To let go of what is there, remove the finalizer: kubectl patch awsaccount ${metadata.name} --type=merge -p '{"metadata":{"finalizers":null}}'`;
+  if (metadata.deletionTimestamp !== undefined) {
+    const left =
+      trouble?.message ??
+      (images === undefined ? 'not every region could be looked at' : `${images} copies of this cluster are in it`);
+    return found(
+      'ImagesLeft',
+      `the object stays until no copy of this cluster is in the account: ${left}. ${release}`,
+      true,
+    );
+  }
+  if (trouble) return found(trouble.code, trouble.message, true);
+  const who = spec.namespaces?.length ? `namespaces ${spec.namespaces.slice(0, 5).join(', ')}` : 'no namespace';
+  return [
+    {
+      type: 'Ready',
+      status: 'True',
+      reason: 'Usable',
+      message: `the account was reached and verified; it has ${regions.length} regions enabled, and ${who} may use it`,
+    },
+  ];
+}
