@@ -117,7 +117,7 @@ async function run(death?: Death) {
 describe('killed while a version goes through the stages', () => {
   const whole = run();
   /** Every third, to save time. */
-  const AT = Array.from({ length: 17 }, (_, index) => 3 * index + 1);
+  const AT = Array.from({ length: 18 }, (_, index) => 3 * index + 1);
 
   it('at changes from the first of the run to its last', async () => {
     const { changes } = await whole;
