@@ -15,6 +15,7 @@ import { deletedOn, withDeleted } from './deletion-ledger.ts';
 import type { Engine } from './engine.ts';
 import { invalidStatus } from './invalid-policy.ts';
 import { nextLook } from './next-look.ts';
+import type { NodeClasses } from './node-classes.ts';
 import type { Freshness } from './observe.ts';
 import { type Request, type Result, reconcile } from './reconcile.ts';
 
@@ -47,6 +48,7 @@ export type Next =
 export class PolicyController {
   readonly #engine: Engine;
   readonly #store: PolicyStore;
+  readonly #nodeClasses: Pick<NodeClasses, 'read'>;
   readonly #cluster: string;
   readonly #readOnly: boolean;
   readonly #onResult: (key: string, result: Result) => void;
@@ -54,12 +56,14 @@ export class PolicyController {
   constructor(options: {
     readonly engine: Engine;
     readonly store: PolicyStore;
+    readonly nodeClasses: Pick<NodeClasses, 'read'>;
     readonly cluster: string;
     readonly readOnly: boolean;
     readonly onResult?: (key: string, result: Result) => void;
   }) {
     this.#engine = options.engine;
     this.#store = options.store;
+    this.#nodeClasses = options.nodeClasses;
     this.#cluster = options.cluster;
     this.#readOnly = options.readOnly;
     this.#onResult = options.onResult ?? ((): void => undefined);
@@ -85,6 +89,7 @@ export class PolicyController {
       accounts: this.#store.accounts(),
       rivals: this.#rivalsOf(policy),
       livePolicies: new Set(this.#store.all().map(({ metadata }) => metadata.uid ?? '')),
+      nodeClasses: this.#nodeClasses,
       deletedToday: deletedOn(this.#engine.clients.time.now(), deletions),
       readOnly: this.#readOnly,
       fresh,

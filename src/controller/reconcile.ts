@@ -15,6 +15,7 @@ import { targetsOf } from '../policy/standing.ts';
 import type { Attempt } from '../policy/token.ts';
 import { type Grant, grantFor, knownAccounts } from './access.ts';
 import type { Engine } from './engine.ts';
+import type { NodeClasses } from './node-classes.ts';
 import { type Freshness, observe } from './observe.ts';
 
 /** Everything about one policy that a pass starts from. */
@@ -28,6 +29,8 @@ export interface Request {
   readonly readOnly: boolean;
   /** Default: by the policy and its accounts. */
   readonly scope?: Scope;
+  /** Undefined where there is no cluster (file mode). */
+  readonly nodeClasses?: Pick<NodeClasses, 'read'>;
   /** What of the world may be remembered from before. */
   readonly fresh: Freshness;
 }
@@ -169,6 +172,7 @@ interface Look extends Freshness {
 interface Scene {
   readonly views: ReadonlyMap<TargetKey, TargetView>;
   readonly open: ReadonlyMap<TargetKey, OpenTarget>;
+  readonly nodeClasses?: PlanInput['nodeClasses'];
 }
 
 /** Steps "resolve source" and "observe": the source, the targets of the spec, and those that it no longer names. */
@@ -190,7 +194,9 @@ async function observeAll(
       return [key, await observe(engine, target, grants(target.account), scope, fresh, { signal: stop })] as const;
     }),
   );
+  const nodeClasses = await request.nodeClasses?.read(fresh, stop);
   return {
+    ...(nodeClasses && { nodeClasses }),
     views: new Map(sights.map(([key, { view }]) => [key, view])),
     open: new Map(sights.flatMap(([key, { open }]) => (open ? [[key, open] as const] : []))),
   };
@@ -242,6 +248,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     rivals: request.rivals,
     abandoned: request.scope?.abandoned ?? [],
     ...(request.livePolicies && { livePolicies: request.livePolicies }),
+    ...(scene.nodeClasses && { nodeClasses: scene.nodeClasses }),
     lost,
     deletedToday: request.deletedToday,
     limits: engine.limits,

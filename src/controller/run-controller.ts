@@ -18,6 +18,7 @@ import { AccountController } from './account-controller.ts';
 import { clusterIdOf } from './cluster-id.ts';
 import type { Engine } from './engine.ts';
 import { KubePolicyStore } from './kube-policy-store.ts';
+import { NodeClasses } from './node-classes.ts';
 import { PolicyController } from './policy-controller.ts';
 import { wishOf } from './policy-watch.ts';
 import type { Result } from './reconcile.ts';
@@ -112,6 +113,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   const controller = new PolicyController({
     engine,
     store,
+    nodeClasses: new NodeClasses(transport, clock),
     cluster,
     readOnly: options.readOnly,
     onResult: (key, result) => {

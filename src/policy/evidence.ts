@@ -1,5 +1,6 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { type Answer, DAY_MS, type Image, type References, type UsageReport } from './model.ts';
+import type { NodeClassUse } from './node-classes.ts';
 import { isoTime } from './tags.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface Observed {
   readonly references: Answer<References>;
   /** Undefined: not asked for. */
   readonly report: Answer<UsageReport> | undefined;
+  /** What the EC2NodeClasses of the cluster do with it; undefined: there is no cluster (file mode). */
+  readonly nodeClasses?: Answer<NodeClassUse> | undefined;
 }
 
 type Rules = Pick<NonNullable<AmiPolicySpec['retention']>, 'minUnusedDays'>;
@@ -33,7 +36,7 @@ const USE_BELIEVED_MS = 7 * DAY_MS;
  * Judges one image, the cheapest evidence first.
  * @param now milliseconds since the epoch, by the clock of AWS
  */
-export function judgeUse({ image, references, report }: Observed, rules: Rules, now: number): Evidence {
+export function judgeUse({ image, references, report, nodeClasses }: Observed, rules: Rules, now: number): Evidence {
   const used: string[] = [];
   const unused: string[] = [];
   if (!references.ok) {
@@ -48,7 +51,14 @@ export function judgeUse({ image, references, report }: Observed, rules: Rules, 
     if (days < rules.minUnusedDays) used.push(`launched ${days} days ago, less than ${rules.minUnusedDays}`);
     else unused.push(`last launched ${days} days ago`);
   }
+  if (nodeClasses?.ok) used.push(...nodeClasses.value.uses);
   if (used.length > 0) return { verdict: 'inUse', because: used };
+
+  if (nodeClasses && !nodeClasses.ok)
+    return { verdict: 'unknown', because: [`the EC2NodeClasses of the cluster could not be read: ${nodeClasses.why}`] };
+  if (nodeClasses && nodeClasses.value.doubts.length > 0)
+    return { verdict: 'unknown', because: [some(nodeClasses.value.doubts)] };
+  if (nodeClasses) unused.push('no EC2NodeClass of the cluster names it');
 
   const reported = judgeReport(report, now);
   return reported.verdict === 'notInUse' ? { ...reported, because: [...unused, ...reported.because] } : reported;

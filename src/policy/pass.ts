@@ -1,6 +1,7 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import type { Owner } from './identity.ts';
 import {
+  type Answer,
   type Image,
   type Inventory,
   type LaunchGrants,
@@ -9,6 +10,7 @@ import {
   type TargetView,
   targetKey,
 } from './model.ts';
+import type { NodeClass } from './node-classes.ts';
 import type { Part, PlanDraft } from './plan.ts';
 import type { Standings } from './standing.ts';
 import type { Attempt } from './token.ts';
@@ -41,6 +43,8 @@ export interface PlanInput {
   readonly abandoned?: readonly string[];
   /** UIDs of the policies that this cluster holds; undefined where that is not known (file mode). */
   readonly livePolicies?: ReadonlySet<string>;
+  /** The EC2NodeClasses of this cluster; undefined where there is none (file mode). */
+  readonly nodeClasses?: Answer<readonly NodeClass[]>;
   /** Copies that are known to be lost, by `foreignKey` of their target and source: the attempt that comes next. */
   readonly lost: ReadonlyMap<string, Attempt>;
   /**

@@ -1,5 +1,6 @@
 import { DEFAULT_RULES, type Evidence, judgeUse } from './evidence.ts';
-import type { Image, Target } from './model.ts';
+import type { Answer, Image, Target } from './model.ts';
+import { type NodeClass, type NodeClassUse, nodeClassUse } from './node-classes.ts';
 import type { Objection } from './objection.ts';
 import { inventoryOf, launchGrantsOf, type Pass } from './pass.ts';
 import { usageToken } from './token.ts';
@@ -54,7 +55,9 @@ function evidenceOf(pass: Pass, image: Image, target: Target): Evidence | 'askin
     return 'asking';
   }
   const report = inventory?.usageReports.get(image.id);
-  const evidence = judgeUse({ image, references, report }, pass.spec.retention ?? DEFAULT_RULES, pass.now);
+  const { nodeClasses } = pass;
+  const observed = { image, references, report, nodeClasses: nodeClasses && usesIn(nodeClasses, image, target) };
+  const evidence = judgeUse(observed, pass.spec.retention ?? DEFAULT_RULES, pass.now);
   const ignored = pass.spec.retention?.inUse === 'Ignore' && pass.limits.allowIgnoreInUse;
   if (evidence.verdict === 'reportWanted' && !report && !ignored) {
     pass.draft.need({ kind: 'usageReport', target, imageId: image.id });
@@ -62,6 +65,9 @@ function evidenceOf(pass: Pass, image: Image, target: Target): Evidence | 'askin
   }
   return evidence;
 }
+
+const usesIn = (answer: Answer<readonly NodeClass[]>, image: Image, target: Target): Answer<NodeClassUse> =>
+  answer.ok ? { ok: true, value: nodeClassUse(answer.value, image, target) } : answer;
 
 const MINUTE_MS = 60_000;
 

@@ -48,7 +48,7 @@ const AWS_NAMES = [
   'AuthFailure InvalidRequest InvalidSignatureException RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch',
   'NotFoundException AccessDeniedException Enabled AWS',
   'ExpiredToken ExpiredTokenException Normal Warning Namespace GET',
-  'CloudFormation Karpenter Terraform OpenTofu Pulumi',
+  'AMIsReady CloudFormation Karpenter Terraform OpenTofu Pulumi',
 ].flatMap((line) => line.split(' '));
 /** Words of the sources that are no reasons. One that is missing here or in the page makes the test below fail. */
 const NO_REASONS: ReadonlySet<string> = new Set([

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import type { Answer, Image, UsageReport } from '../../src/policy/model.ts';
+import type { NodeClass } from '../../src/policy/node-classes.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
 import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
 import { AWAY, AWAY_EU, AWAY_US, ami, daysAgo, EU, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
@@ -35,6 +36,13 @@ const REPORTS = {
   unknown: (): Answer<UsageReport> => ({ ok: false, why: 'AWS refused' }),
 };
 
+/** Each of them keeps the image of that id. */
+const NODE_CLASSES = {
+  named: ({ id }: Image): NodeClass => ({ name: `names-${id}`, terms: [{ id }], chosen: [] }),
+  chosen: ({ id }: Image): NodeClass => ({ name: `chose-${id}`, terms: [{ tags: { app: '*' } }], chosen: [id] }),
+  doubtful: ({ id, name }: Image): NodeClass => ({ name: `may-take-${id}`, terms: [{ name }] }),
+};
+
 const source = fc.record({
   state: often<Image['state']>('available', 'pending', 'failed', 'disabled'),
   gone: often(false, true),
@@ -64,6 +72,7 @@ const source = fc.record({
       references: often('none', 'used', 'unknown'),
       report: often<keyof typeof REPORTS>('clear', 'used', 'stale', 'none', 'pending', 'failed', 'unknown'),
       launchedDaysAgo: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
+      nodeClass: often<'none' | keyof typeof NODE_CLASSES>('none', 'named', 'chosen', 'doubtful'),
       marked: often(false, true),
     }),
     { maxLength: 5 },
@@ -73,6 +82,7 @@ const source = fc.record({
 export interface Drawn {
   readonly sources: readonly (typeof source extends fc.Arbitrary<infer T> ? T : never)[];
   readonly hidden: readonly (typeof SOURCE)[];
+  readonly cluster: 'none' | 'seen' | 'unread';
 }
 
 export const drawn: fc.Arbitrary<Drawn> = fc.record({
@@ -81,6 +91,7 @@ export const drawn: fc.Arbitrary<Drawn> = fc.record({
     { weight: 5, arbitrary: fc.constant<typeof PLACES>([]) },
     { weight: 1, arbitrary: fc.subarray(PLACES) },
   ),
+  cluster: often<Drawn['cluster']>('seen', 'none', 'unread'),
 });
 
 export const policies: fc.Arbitrary<PlanInput['spec']> = fc
@@ -131,8 +142,10 @@ const OWNERS = {
 };
 
 /** Builds the world that was drawn. */
-export function build({ sources, hidden }: Drawn): World {
+export function build({ sources, hidden, cluster }: Drawn): World {
   const world = new World(...PLACES);
+  if (cluster === 'seen') world.nodeClasses = { ok: true, value: [] };
+  if (cluster === 'unread') world.nodeClasses = { ok: false, why: 'the API server refused' };
   sources.forEach(({ copies, named, createdDaysAgo, app, claim, grants, ...image }, index) => {
     const number = index + 1;
     world.source(number, {
@@ -169,6 +182,9 @@ function addCopy(world: World, number: number, copy: Drawn['sources'][number]['c
   const place = world.place(copy.at);
   if (copy.references === 'used') place.references.set(id, { ok: true, value: ['ec2:Instance i-1'] });
   place.usage.set(id, REPORTS[copy.report](id));
+  const made = world.image(copy.at, id);
+  if (made && copy.nodeClass !== 'none' && world.nodeClasses?.ok)
+    world.nodeClasses = { ok: true, value: [...world.nodeClasses.value, NODE_CLASSES[copy.nodeClass](made)] };
   if (copy.references === 'unknown') place.references.set(id, { ok: false, why: 'AWS refused' });
   const snapshotId = world.image(copy.at, id)?.volumes[0]?.snapshotId;
   if (copy.marked && snapshotId) world.retag(copy.at, snapshotId, { [TAG.deleting]: `${id} ${isoTime(daysAgo(1))}` });

@@ -85,6 +85,10 @@ function observed(world: World, action: Action): string[] {
     wrong.push(`S14: no report of the last day says that others do not use ${image.id}`);
   if (image.lastLaunchedAt !== undefined && world.now - image.lastLaunchedAt < 30 * DAY_MS)
     wrong.push(`S14: ${image.id} was launched lately`);
+  const classes = world.nodeClasses;
+  if (classes && !classes.ok) wrong.push(`S14: whether an EC2NodeClass names ${image.id} is not known`);
+  const one = classes?.ok && classes.value.find(({ name }) => name.endsWith(image.id));
+  if (one) wrong.push(`S14: EC2NodeClass ${one.name}`);
   return wrong;
 }
 

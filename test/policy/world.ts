@@ -92,6 +92,8 @@ export class World {
   readonly places = new Map<TargetKey, Place>();
   /** Source images that are gone, by id: copies of them still say what they were. */
   readonly gone = new Map<string, Image>();
+  /** Undefined: there is no cluster. */
+  nodeClasses: PlanInput['nodeClasses'];
   #next = 0x1000;
 
   constructor(...targets: readonly Target[]) {
@@ -262,6 +264,7 @@ export class World {
       lost: new Map(),
       deletedToday: new Set(),
       limits: DEFAULT_LIMITS,
+      ...(this.nodeClasses && { nodeClasses: this.nodeClasses }),
       ...more,
     };
   }

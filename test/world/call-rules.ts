@@ -111,8 +111,12 @@ function* stages(image: Image, as: Gone, { spec }: AmiPolicy, { now, stagedAt }:
 const UNSEEN = { instance: 2 * DAY, template: 4 * DAY };
 
 /** What anybody has used for longer than EC2 takes to tell of it is not unused. */
-function* uses(image: Image, as: Gone, { spec }: AmiPolicy, { before, now }: JudgedCall): Generator<string> {
+function* uses(image: Image, as: Gone, { spec }: AmiPolicy, judged: JudgedCall): Generator<string> {
   if (spec.retention?.inUse === 'Ignore') return;
+  const { before, now, nodeClasses } = judged;
+  for (const each of nodeClasses)
+    if (JSON.stringify(each).includes(image.id))
+      yield `${image.id} was ${as} while EC2NodeClass ${each.metadata.name} names it`;
   const own = ({ account }: { account: string }): boolean => account === image.account;
   for (const instance of before.instances) {
     if (instance.imageId !== image.id || instance.region !== image.region) continue;

@@ -18,6 +18,8 @@ export interface JudgedCall {
   readonly now: number;
   /** The last stage of retirement that each image has gone through, and when, as it was seen from outside. */
   readonly stagedAt: ReadonlyMap<string, Staged>;
+  /** The EC2NodeClasses of the cluster, as they are stored. */
+  readonly nodeClasses: readonly KubeDocument[];
 }
 
 export interface Staged {
@@ -40,10 +42,16 @@ export class SafetyOracle {
   readonly #stagedAt = new Map<string, Staged>();
   #leader: string | undefined;
   readonly #policies = new Map<string, AmiPolicy>();
+  readonly #nodeClasses = new Map<string, KubeDocument>();
 
   constructor(aws: Simulator, kube: KubeSimulator, clock: Clock) {
     kube.onWrite(({ resource, before, after }) => {
       if (resource === 'amipolicies.amifleet.io') this.#remember(before, after);
+      if (resource === 'ec2nodeclasses.karpenter.k8s.aws') {
+        const name = (after ?? before)?.metadata.name ?? '';
+        if (after) this.#nodeClasses.set(name, after);
+        else this.#nodeClasses.delete(name);
+      }
       if (resource === 'leases.coordination.k8s.io')
         this.#leader = (after?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity;
       if (!this.#isController()) return;
@@ -56,7 +64,15 @@ export class SafetyOracle {
       if (!this.#isController()) return;
       this.mutations++;
       const policies = [...this.#policies.values()];
-      const judged = { call, before, after, policies, now: clock.now(), stagedAt: this.#stagedAt };
+      const judged = {
+        call,
+        before,
+        after,
+        policies,
+        now: clock.now(),
+        stagedAt: this.#stagedAt,
+        nodeClasses: [...this.#nodeClasses.values()],
+      };
       const { identity } = this.#lives.find((life) => life.isCalling) ?? {};
       if (identity !== undefined && identity !== this.#leader)
         this.note(`S10: ${call.action} by ${identity}, and ${this.#leader ?? 'nobody'} holds the lease`);

@@ -1,5 +1,6 @@
 import { afterEach, expect } from 'vitest';
 import type { WorldView } from '../../src/simulator/ec2/world-view.ts';
+import type { ResourceType } from '../../src/simulator/kube/resource-type.ts';
 import { ACCOUNTS, BUILDERS, PRODUCTION, seedOf } from './documents.ts';
 import { World } from './world.ts';
 
@@ -14,9 +15,13 @@ afterEach(() => {
 /** A world with `documents` in it, judged at the end of the test. Default seed: two accounts, three images. */
 export function begin(
   documents: readonly object[],
-  options: { readonly seed?: object; readonly accounts?: readonly object[] } = {},
+  options: {
+    readonly seed?: object;
+    readonly accounts?: readonly object[];
+    readonly kinds?: readonly ResourceType[];
+  } = {},
 ): World {
-  const world = new World(options.seed ?? seedOf());
+  const world = new World(options.seed ?? seedOf(), options.kinds);
   worlds.push(world);
   for (const document of [...(options.accounts ?? ACCOUNTS), ...documents]) world.apply(document);
   return world;

@@ -12,6 +12,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../src/policy/pass.ts';
 import { parseSeed } from '../../src/simulator/ec2/seed.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/ec2/simulator.ts';
 import { KubeSimulator } from '../../src/simulator/kube/kube-simulator.ts';
+import type { ResourceType } from '../../src/simulator/kube/resource-type.ts';
 import { awsCarrier } from './aws-carrier.ts';
 import { kubeCarrier } from './kube-carrier.ts';
 import { type Death, Lifeline } from './lifeline.ts';
@@ -54,9 +55,10 @@ export class World {
   readonly oracle: SafetyOracle;
   readonly #lives: Lifeline[] = [];
 
-  constructor(seed: object) {
+  /** @param kinds of others that are installed in the cluster, too */
+  constructor(seed: object, kinds: readonly ResourceType[] = []) {
     this.aws = createSimulator({ seed: parseSeed(seed), clock: this.clock });
-    this.kube = new KubeSimulator({ clock: this.clock, random: seededRandom(3) });
+    this.kube = new KubeSimulator({ clock: this.clock, random: seededRandom(3), kinds });
     this.oracle = new SafetyOracle(this.aws, this.kube, this.clock);
     this.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'platform' } });
     this.apply({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: LEASE });

@@ -30,6 +30,8 @@ export interface KubeSimulatorOptions {
   readonly random: Random;
   /** How many changes are remembered for watches and lists in pages. Default: 10,000. */
   readonly historyLimit?: number;
+  /** Kinds of others that are installed, too. Default: none. */
+  readonly kinds?: readonly ResourceType[];
 }
 
 /** A write that was made. */
@@ -51,13 +53,14 @@ const HISTORY_LIMIT = 10_000;
  * goes on.
  */
 export class KubeSimulator {
-  readonly #types: readonly ResourceType[] = [...BUILTIN_RESOURCES, DEFINITIONS, ...customResources()];
+  readonly #types: readonly ResourceType[];
   readonly #store: Store;
   readonly #watcher: Watcher;
   readonly #resources: ResourceHandler;
   readonly #faults = new FaultList();
 
-  constructor({ clock, random, historyLimit = HISTORY_LIMIT }: KubeSimulatorOptions) {
+  constructor({ clock, random, historyLimit = HISTORY_LIMIT, kinds = [] }: KubeSimulatorOptions) {
+    this.#types = [...BUILTIN_RESOURCES, DEFINITIONS, ...customResources(), ...kinds];
     this.#store = new Store(historyLimit);
     this.#watcher = new Watcher(this.#store, clock, random);
     const objects = new Objects(this.#store, this.#types);
