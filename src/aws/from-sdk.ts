@@ -7,6 +7,7 @@ export function imageFrom(image: SdkImage): Image | undefined {
   const created = timeOf(image.CreationDate);
   const launched = timeOf(image.LastLaunchedTime);
   const deprecates = timeOf(image.DeprecationTime);
+  const productCodes = (image.ProductCodes ?? []).flatMap(({ ProductCodeId }) => ProductCodeId ?? []);
   return {
     id: image.ImageId,
     name: image.Name ?? '',
@@ -31,6 +32,7 @@ export function imageFrom(image: SdkImage): Image | undefined {
     ...(image.Public === true && { public: true as const }),
     ...(deprecates !== undefined && { deprecatesAt: deprecates }),
     protection: image.DeregistrationProtection || 'disabled',
+    ...(productCodes.length > 0 && { productCodes }),
     ...(image.SourceImageId && { madeFrom: image.SourceImageId }),
   };
 }

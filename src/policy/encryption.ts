@@ -85,7 +85,8 @@ export function isUnder(inventory: Inventory | undefined, image: Image, arn: str
   return known ? image.volumes.some(({ snapshotId }) => snapshotId !== undefined) || undefined : undefined;
 }
 
-function snapshotKey(inventory: Inventory | undefined, snapshotId: string): string | undefined {
+/** The ARN of the key of a snapshot, empty where it is not encrypted; undefined while that is not known. */
+export function snapshotKey(inventory: Inventory | undefined, snapshotId: string): string | undefined {
   const listed = inventory?.snapshots.get(snapshotId);
   if (listed) return listed.kmsKeyId ?? (listed.encrypted ? undefined : '');
   const answer = inventory?.snapshotKeys.get(snapshotId);

@@ -64,6 +64,8 @@ export interface Image {
   readonly deprecatesAt?: number;
   /** `disabled`, `enabled-…`, or `disabled after <time>` during the cool-down. */
   readonly protection: string;
+  /** Products of AWS Marketplace; undefined: none. */
+  readonly productCodes?: readonly string[];
   /** The image it was copied or created from, as EC2 recorded it. */
   readonly madeFrom?: string;
   /** EC2 returned this id for a copy and shows it without the tags of the request; `tags` are those. */

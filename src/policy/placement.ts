@@ -2,7 +2,7 @@ import { attemptFor } from './attempts.ts';
 import { identityTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey } from './encryption.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
-import { originOf, reportNoOrigin } from './origin.ts';
+import { originOf } from './origin.ts';
 import { inventoryOf, isReadOnly, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { precedingRival } from './rivals.ts';
@@ -92,8 +92,8 @@ function place(
   const copies = version.copies.get(key) ?? [];
   if (isContested(pass, version, target, subject)) return undefined;
 
-  const origin = originOf(pass, version, target);
-  if (!origin) return reportNoOrigin(pass, version, target, subject);
+  const origin = originOf(pass, version, target, open, subject);
+  if (!origin) return undefined;
   const asked = askedKey(pass, target);
   if (asked.kind === 'refused') draft.block({ part: 'replication', subject, target, ...asked.blocked });
   const attempt = attemptFor(pass, version, target, copies, subject);
@@ -201,11 +201,16 @@ function reasonFor(
 ): string {
   const from = origin.isSource
     ? ''
-    : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because the source is ${version.source.kind === 'gone' ? 'gone' : 'not usable'}`;
+    : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because the source is ${whyNotTheSource(version)}`;
   const again = attempt.count === 0 ? '' : `; the copy before it was lost or failed (${attempt.count} so far)`;
   const crossing = origin.target.account === source.account && origin.isSource ? '' : from;
   const why = replaced
     ? `${replaced.image.id} is under another key than the policy asks for`
     : 'wanted here and missing';
   return `${why}${crossing}${again}`;
+}
+
+function whyNotTheSource({ source }: Version): string {
+  if (source.kind === 'usable') return 'under the key that AWS manages';
+  return source.kind === 'gone' ? 'gone' : 'not usable';
 }

@@ -18,6 +18,7 @@ const full: SdkImage = {
   LastLaunchedTime: '2026-02-03T00:00:00Z',
   DeregistrationProtection: 'enabled-with-cooldown',
   SourceImageId: 'ami-0',
+  ProductCodes: [{ ProductCodeId: 'abcd1234', ProductCodeType: 'marketplace' }, {}],
 };
 
 describe('an image', () => {
@@ -36,6 +37,7 @@ describe('an image', () => {
       ],
       lastLaunchedAt: Date.UTC(2026, 1, 3),
       protection: 'enabled-with-cooldown',
+      productCodes: ['abcd1234'],
       madeFrom: 'ami-0',
     });
   });
