@@ -104,6 +104,7 @@ function nodeClassFrom(object: KubeObject): NodeClass {
   if (!parsed.success)
     throw new Error(`EC2NodeClass ${object.metadata.name} cannot be understood: ${z.prettifyError(parsed.error)}`);
   const { metadata, spec, status } = parsed.data;
+  // Older versions of Karpenter do not say for which generation they have chosen: then nobody knows.
   const isCurrent = status?.conditions?.some(
     ({ type, status: is, observedGeneration }) =>
       type === 'AMIsReady' &&

@@ -39,7 +39,9 @@ export function nodeClassUse(classes: readonly NodeClass[], image: Image, { acco
     if (terms.some(({ id }) => id === image.id)) uses.push(`EC2NodeClass ${name} names it`);
     else if (chosen?.includes(image.id)) uses.push(`EC2NodeClass ${name} launches nodes from it`);
     else if (!chosen && terms.some((term) => mayGive(term, image, account)))
-      doubts.push(`EC2NodeClass ${name} may select it, and its status does not say which images Karpenter has chosen`);
+      doubts.push(
+        `EC2NodeClass ${name} may select it, and its status does not say which images Karpenter has chosen by these terms. Wait until it does, or give the image by id`,
+      );
   }
   return { uses, doubts };
 }

@@ -14,8 +14,8 @@ const why = (world: World, code: string): string | undefined =>
   blockedIn(world, 'web').find((line) => line.startsWith(`${code} web-3 `));
 
 /** web-4 takes the place of web-3, in a cluster with Karpenter. */
-async function released(before: (world: World, karpenter: Karpenter) => void = () => undefined) {
-  const spec = { sharing: undefined, accounts: undefined, retention: RETENTION };
+async function released(before: (world: World, karpenter: Karpenter) => void = () => undefined, retention = {}) {
+  const spec = { sharing: undefined, accounts: undefined, retention: { ...RETENTION, ...retention } };
   const world = begin([policy(spec)], { kinds: [nodeClassKind('v1')] });
   const karpenter = new Karpenter(world.kube, 'v1');
   world.launch({ resyncMs: HOUR });
@@ -37,6 +37,19 @@ it('an image that a node class names stays for as long as it does, and leaves wi
   await expectRest(world);
   karpenter.choose('nodes', [idOf(world, 'web-4')], karpenter.apply('nodes', [{ id: idOf(world, 'web-4') }]));
   await world.until('web-3 is gone', () => isGone(world), 3 * HOUR);
+  await expectRest(world);
+});
+
+it('peer complaint 36: what a node class names may be deprecated, and stays launchable for as long as it does', async () => {
+  const { world } = await released((before, classes) => classes.apply('nodes', [{ id: idOf(before, 'web-3') }]), {
+    deprecateAfterDays: 0,
+    disableAfterDays: 1,
+    deleteAfterDays: 2,
+  });
+  await world.rest(4 * DAY);
+  const old = copiesIn(world, BUILDERS, 'eu-west-1').find(({ name }) => name === 'web-3');
+  expect(old).toMatchObject({ state: 'available', deprecationTime: expect.anything() as unknown });
+  expect(why(world, 'InUse')).toContain('EC2NodeClass nodes names it');
   await expectRest(world);
 });
 
