@@ -105,6 +105,11 @@ const tags = withRules(
         'Which tags of the source image its copies and their snapshots get. Never taken over: amifleet.io/*, aws:* and the marks of other managers.',
     }),
     exclude: setOf(tagKey('A tag key.'), 50, 'Keys of tags that are not taken over from the source.').optional(),
+    shared: setOf(
+      tagKey('A tag key.'),
+      20,
+      'Keys of tags that copies also carry as ec2:SharedTag/KEY, which everybody they are shared with can read. Put no secrets there. A key that is taken out of this list stays where it was written.',
+    ).optional(),
     add: z
       .record(tagKey('A tag key.'), tagValue())
       .meta({
@@ -149,6 +154,14 @@ const sharing = withRules(
       'Organisational units, as full ARNs (arn:aws:organizations::<management account>:ou/o-…/ou-…), whose accounts, nested units included, may launch the images.',
       0,
     ).optional(),
+    public: z.boolean().default(false).meta({
+      description:
+        'Everybody may launch the images. The AwsAccount must allow it (`Public`), block public access for AMIs must be off in the region, and nothing may be encrypted. Default false.',
+    }),
+    snapshots: z.enum(['Unmanaged', 'Accounts']).default('Unmanaged').meta({
+      description:
+        'Who may create volumes from the snapshots of the shared images, and so copy them. `Unmanaged`: not touched. `Accounts`: exactly the accounts that are listed here; EBS cannot share with organisations and units.',
+    }),
     unlistedGrants: z
       .enum(['Revoke', 'Keep'])
       .default('Revoke')
@@ -276,6 +289,11 @@ const spec = withRules(
     rule: '!has(self.accounts) || self.accounts.all(a, a.id != self.source.account)',
     message: 'accounts must not list the source account: its regions belong in spec.regions',
     fieldPath: '.accounts',
+  },
+  {
+    rule: '!has(self.sharing) || !has(self.sharing.public) || !self.sharing.public || (self.regions.all(r, !has(r.kmsKeyId)) && (!has(self.accounts) || self.accounts.all(a, !has(a.regions) || a.regions.all(r, !has(r.kmsKeyId)))))',
+    message: 'with sharing.public no region must have a kmsKeyId: what is encrypted cannot be public',
+    fieldPath: '.sharing',
   },
   {
     rule: '!has(self.accounts) || has(self.sharing) || self.accounts.all(a, !has(a.share) || !a.share)',

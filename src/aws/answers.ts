@@ -5,6 +5,7 @@ import {
   type ListImagesInRecycleBinCommandOutput,
 } from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
+import { isNothing, without } from '../policy/launch-grants.ts';
 import {
   type Answer,
   type EncryptionDefaults,
@@ -16,11 +17,10 @@ import {
   subjectOf,
   type UsageReport,
 } from '../policy/model.ts';
-import { isNothing, without } from '../policy/sharing.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
-import { readEncryption, readKey, readSnapshotKey } from './encryption-settings.ts';
+import { readEncryption, readKey, readPublicBlocked, readSnapshotKey } from './encryption-settings.ts';
 import { grantsFrom } from './from-sdk.ts';
-import type { Overlay } from './overlay.ts';
+import { type Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
 import { readReferences } from './references.ts';
 import { readUsageReport } from './usage-reports.ts';
 
@@ -33,6 +33,8 @@ interface Read<T> {
 /** From when on, in monotonic milliseconds, what was asked image by image is good enough. */
 export interface AnswersFrom {
   readonly grants: number;
+  /** Permissions are read again after this many milliseconds, and not all at once. Default: never by age alone. */
+  readonly verifyMs?: number;
   readonly evidence: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;
@@ -53,6 +55,7 @@ export class Answers {
   readonly #keys = new Map<string, Read<Key>>();
   readonly #snapshotKeys = new Map<string, Read<string>>();
   readonly #encryption = new Map<'encryption', Read<EncryptionDefaults>>();
+  readonly #publicBlocked = new Map<'publicBlocked', Read<boolean>>();
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
   readonly #asking = new Map<string, Promise<void>>();
 
@@ -74,31 +77,42 @@ export class Answers {
    * for again. Nothing is forgotten by that: other policies, which work at the same time, may be content with it.
    */
   view(from: AnswersFrom = FROM_THE_START): Omit<Inventory, 'images' | 'snapshots'> {
-    const { unanswered = from.evidence } = from;
+    const { unanswered = from.evidence, verifyMs } = from;
+    const now = this.#clock.monotonic();
+    // Each is due between half and the whole of the interval, by its id: so a resync reads its share and no more.
+    const verified = (id: string): number => {
+      if (verifyMs === undefined) return from.grants;
+      // What was read before our own write says nothing of what became of it.
+      const unseen = this.#overlay.hasUnseenGrants(id) ? now - SETTLES_WITHIN_MS : Number.NEGATIVE_INFINITY;
+      return Math.max(from.grants, unseen, now - verifyMs * (0.5 + 0.5 * fractionOf(id)));
+    };
     const recent = <T>(
       reads: ReadonlyMap<string, Read<T>>,
-      since: number,
+      since: number | ((id: string) => number),
       lay: (id: string, value: T, at: number) => T,
     ): Map<string, Answer<T>> => {
       const answers = new Map<string, Answer<T>>();
       for (const [id, { answer, at }] of reads) {
         const now: Answer<T> = answer.ok ? { ok: true, value: lay(id, answer.value, at) } : answer;
-        if (at >= (now.ok && !isOpen(now.value) ? since : unanswered)) answers.set(id, now);
+        const from = typeof since === 'number' ? since : since(id);
+        if (at >= (now.ok && !isOpen(now.value) ? from : unanswered)) answers.set(id, now);
       }
       return answers;
     };
     const asRead = <T>(_: string, value: T): T => value;
     const overlay = this.#overlay;
     const bin = recent(this.#bin, from.evidence, asRead).get('bin');
+    const publicBlocked = recent(this.#publicBlocked, from.evidence, asRead).get('publicBlocked');
     const encryption = recent(this.#encryption, from.evidence, asRead).get('encryption');
     return {
-      launchGrants: recent(this.#launchGrants, from.grants, (id, grants, at) => overlay.launchGrants(id, grants, at)),
-      volumeGrants: recent(this.#volumeGrants, from.grants, (id, given, at) => overlay.volumeGrants(id, given, at)),
+      launchGrants: recent(this.#launchGrants, verified, (id, grants, at) => overlay.launchGrants(id, grants, at)),
+      volumeGrants: recent(this.#volumeGrants, verified, (id, given, at) => overlay.volumeGrants(id, given, at)),
       references: recent(this.#references, from.evidence, asRead),
       usageReports: recent(this.#usageReports, from.evidence, (id, report, at) => overlay.usageReport(id, report, at)),
       keys: recent(this.#keys, from.evidence, asRead),
       // The key of a snapshot never changes.
       snapshotKeys: recent(this.#snapshotKeys, Number.NEGATIVE_INFINITY, asRead),
+      ...(publicBlocked && { publicBlocked }),
       ...(encryption && { encryption }),
       ...(bin && { bin }),
     };
@@ -154,6 +168,12 @@ export class Answers {
           answer: await answered(() => readSnapshotKey(this.#ec2, need.snapshotId, options), options.signal),
         });
         return;
+      case 'publicBlocked':
+        this.#publicBlocked.set('publicBlocked', {
+          at,
+          answer: await answered(() => readPublicBlocked(this.#ec2, options), options.signal),
+        });
+        return;
       case 'encryption':
         this.#encryption.set('encryption', {
           at,
@@ -204,6 +224,13 @@ export class Answers {
     } while (token !== undefined);
     return ids;
   }
+}
+
+/** From 0 to 1, the same for the same id in every process: FNV-1a over its characters. */
+function fractionOf(id: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < id.length; index++) hash = Math.imul(hash ^ id.charCodeAt(index), 0x01000193);
+  return (hash >>> 0) / 0x1_0000_0000;
 }
 
 /** A usage report that is being made will be another one soon. */

@@ -5,7 +5,7 @@ import {
   ModifyImageAttributeCommand,
   ModifySnapshotAttributeCommand,
 } from '@aws-sdk/client-ec2';
-import type { LaunchGrants } from '../policy/model.ts';
+import { type LaunchGrants, NO_GRANTS } from '../policy/model.ts';
 import type { Action, CallOf } from '../policy/plan.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { claim } from './claim-call.ts';
@@ -40,6 +40,8 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
       return await claim(call, open, options);
     case 'modifyLaunch':
       return await modifyLaunch(call, open);
+    case 'makePublic':
+      return await makePublic(call, open);
     case 'modifyVolume':
       return await modifyVolume(call, open);
     case 'requestUsage':
@@ -76,6 +78,12 @@ async function modifyLaunch(call: CallOf<'modifyLaunch'>, { ec2, inventory }: Op
   inventory.overlay.launchChanged(call.imageId, call.add, call.remove);
 }
 
+/** The one place where an image is given to everybody. */
+async function makePublic({ imageId }: CallOf<'makePublic'>, { ec2, inventory }: OpenTarget): Promise<void> {
+  await ec2.send(new ModifyImageAttributeCommand({ ImageId: imageId, LaunchPermission: { Add: [{ Group: 'all' }] } }));
+  inventory.overlay.launchChanged(imageId, { ...NO_GRANTS, public: true }, NO_GRANTS);
+}
+
 /** `Group: all` is only ever taken away here: giving everyone an image is a path of its own. */
 function permissions(grants: LaunchGrants): LaunchPermission[] {
   return [
@@ -86,21 +94,25 @@ function permissions(grants: LaunchGrants): LaunchPermission[] {
   ];
 }
 
+/** ec2-facts, section 3: permission changes of a snapshot in one request. */
+const MOST_CHANGES = 500;
+
 /** The flat form: emulators pass over the structured one without a word. */
 async function modifyVolume(call: CallOf<'modifyVolume'>, { ec2, inventory }: OpenTarget): Promise<void> {
   for (const [operation, accounts] of [
     ['add', call.add],
     ['remove', call.remove],
   ] as const) {
-    if (accounts.length === 0) continue;
-    await ec2.send(
-      new ModifySnapshotAttributeCommand({
-        SnapshotId: call.snapshotId,
-        Attribute: 'createVolumePermission',
-        OperationType: operation,
-        UserIds: [...accounts],
-      }),
-    );
+    for (let from = 0; from < accounts.length; from += MOST_CHANGES) {
+      await ec2.send(
+        new ModifySnapshotAttributeCommand({
+          SnapshotId: call.snapshotId,
+          Attribute: 'createVolumePermission',
+          OperationType: operation,
+          UserIds: accounts.slice(from, from + MOST_CHANGES),
+        }),
+      );
+    }
   }
   inventory.overlay.volumeChanged(call.snapshotId, call.add, call.remove);
 }

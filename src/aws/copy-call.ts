@@ -39,6 +39,7 @@ async function sendCopy(
   stop: AbortSignal,
 ): Promise<string | undefined> {
   const tags = sdkTags(call.tags);
+  const imageTags = sdkTags({ ...call.tags, ...call.imageTags });
   const command = new CopyImageCommand({
     SourceImageId: call.origin.imageId,
     SourceRegion: call.origin.region,
@@ -49,7 +50,7 @@ async function sendCopy(
     ...(call.kmsKeyId !== undefined && { Encrypted: true, KmsKeyId: call.kmsKeyId }),
     ClientToken: call.token,
     TagSpecifications: [
-      { ResourceType: 'image', Tags: tags },
+      { ResourceType: 'image', Tags: imageTags },
       { ResourceType: 'snapshot', Tags: tags },
     ],
   });
@@ -77,7 +78,7 @@ function pendingImage(id: string, call: CallOf<'copy'>): Image {
     state: 'pending',
     createdAt: Date.parse(call.tags[TAG.sourceCreated] ?? '') || 0,
     architecture: '',
-    tags: call.tags,
+    tags: { ...call.tags, ...call.imageTags },
     volumes: [],
     protection: 'disabled',
     madeFrom: call.origin.imageId,

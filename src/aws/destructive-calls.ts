@@ -1,7 +1,7 @@
 import { DeleteSnapshotCommand, DeregisterImageCommand, DisableImageCommand } from '@aws-sdk/client-ec2';
+import { describe, isNothing, without } from '../policy/launch-grants.ts';
 import { type Image, type LaunchGrants, NO_GRANTS } from '../policy/model.ts';
 import type { CallOf, Destruction } from '../policy/plan.ts';
-import { describe, isNothing, without } from '../policy/sharing.ts';
 import { TAG } from '../policy/tags.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';

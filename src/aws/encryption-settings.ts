@@ -1,4 +1,8 @@
-import { GetEbsDefaultKmsKeyIdCommand, GetEbsEncryptionByDefaultCommand } from '@aws-sdk/client-ec2';
+import {
+  GetEbsDefaultKmsKeyIdCommand,
+  GetEbsEncryptionByDefaultCommand,
+  GetImageBlockPublicAccessStateCommand,
+} from '@aws-sdk/client-ec2';
 import { DescribeKeyCommand, type KeyMetadata } from '@aws-sdk/client-kms';
 import type { EncryptionDefaults, Key } from '../policy/model.ts';
 import type { CallOptions, ServiceApi } from './aws-clients.ts';
@@ -40,6 +44,12 @@ export async function readSnapshotKey(ec2: ServiceApi, snapshotId: string, optio
   const snapshot = found.get(snapshotId);
   if (!snapshot) throw new Error(`${snapshotId} is not shown`);
   return snapshot.kmsKeyId ?? '';
+}
+
+/** Whether a region blocks images from being made public. @throws AwsError */
+export async function readPublicBlocked(ec2: ServiceApi, options: CallOptions): Promise<boolean> {
+  const { ImageBlockPublicAccessState } = await ec2.send(new GetImageBlockPublicAccessStateCommand({}), options);
+  return ImageBlockPublicAccessState !== 'unblocked';
 }
 
 /** @throws AwsError */

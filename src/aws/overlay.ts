@@ -154,6 +154,11 @@ export class Overlay {
     return snapshots;
   }
 
+  /** Whether a grant of an image or a snapshot was written that no reading has shown yet. */
+  hasUnseenGrants(id: string): boolean {
+    return this.#launch.has(id) || this.#volume.has(id);
+  }
+
   /**
    * Launch permissions as they are by now. What a reading shows by itself is forgotten, so that drift shows again.
    * @param at when they were asked for, monotonic milliseconds

@@ -2,6 +2,7 @@ import type { Clock } from '../ambient/clock.ts';
 import { systemRandom } from '../ambient/random.ts';
 import { AwsClients, type CallReport } from '../aws/aws-clients.ts';
 import { Inventories } from '../aws/inventories.ts';
+import { ContestLedger } from '../controller/contest-ledger.ts';
 import type { Engine } from '../controller/engine.ts';
 import { Sweep } from '../controller/sweep.ts';
 import { DEFAULT_LIMITS } from '../policy/pass.ts';
@@ -19,6 +20,8 @@ export function awsEngine(options: {
   readonly allowDelete: boolean;
   /** Default: false. */
   readonly allowIgnoreInUse?: boolean;
+  /** Public images that EC2 lets an account have in a region. Default: 5. */
+  readonly publicImages?: number;
   readonly endpoint?: string;
   readonly onCall?: (call: CallReport) => void;
 }): Engine & { close(): void } {
@@ -37,8 +40,10 @@ export function awsEngine(options: {
     clients,
     inventories,
     sweep: new Sweep(clients, inventories, clock),
+    contests: new ContestLedger(),
     limits: {
       ...DEFAULT_LIMITS,
+      ...(options.publicImages !== undefined && { publicImages: options.publicImages }),
       allowDelete: options.allowDelete,
       allowIgnoreInUse: options.allowIgnoreInUse ?? false,
     },

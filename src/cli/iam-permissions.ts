@@ -1,7 +1,10 @@
 /** A statement of an IAM policy, without its actions. `arn:aws` stands for the partition. */
 export interface Grant {
-  /** `read`: changes nothing. `write`: left out for accounts that are read-only. `identity`: for the controller itself. */
-  readonly kind: 'read' | 'write' | 'identity';
+  /**
+   * `read`: changes nothing. `write`: left out for accounts that are read-only. `identity`: for the controller itself. The
+   * others go with what an AwsAccount must allow by name.
+   */
+  readonly kind: 'read' | 'write' | 'identity' | 'public' | 'retireSources';
   readonly resources: readonly string[];
   readonly condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
@@ -47,6 +50,7 @@ export const GRANTS = {
   },
   // Sources are shared as well. They carry the claim by then, but tags reach IAM late.
   ShareImages: { kind: 'write', resources: [IMAGES], condition: NOT_PUBLIC },
+  SharePublicly: { kind: 'public', resources: [IMAGES], condition: { StringEquals: { 'ec2:Add/group': 'all' } } },
   ShareSnapshots: { kind: 'write', resources: [SNAPSHOTS], condition: NOT_PUBLIC },
   ReportUse: { kind: 'write', resources: [IMAGES, REPORTS] },
   RetireCopies: { kind: 'write', resources: [IMAGES], condition: OURS },
@@ -87,6 +91,7 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
       'imagebuilder:GetContainerRecipe',
     ],
   },
+  GetImageBlockPublicAccessStateCommand: { Read: ['ec2:GetImageBlockPublicAccessState'] },
   GetEbsEncryptionByDefaultCommand: { Read: ['ec2:GetEbsEncryptionByDefault'] },
   GetEbsDefaultKmsKeyIdCommand: { Read: ['ec2:GetEbsDefaultKmsKeyId'] },
   DescribeKeyCommand: { Read: ['kms:DescribeKey'] },
@@ -108,7 +113,10 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
   },
   CreateTagsCommand: { TagCopies: ['ec2:CreateTags'], MarkSources: ['ec2:CreateTags'] },
   DeleteTagsCommand: { TagCopies: ['ec2:DeleteTags'], MarkSources: ['ec2:DeleteTags'] },
-  ModifyImageAttributeCommand: { ShareImages: ['ec2:ModifyImageAttribute'] },
+  ModifyImageAttributeCommand: {
+    ShareImages: ['ec2:ModifyImageAttribute'],
+    SharePublicly: ['ec2:ModifyImageAttribute'],
+  },
   ModifySnapshotAttributeCommand: { ShareSnapshots: ['ec2:ModifySnapshotAttribute'] },
   EnableImageDeprecationCommand: { RetireCopies: ['ec2:EnableImageDeprecation'] },
   DisableImageDeprecationCommand: { RetireCopies: ['ec2:DisableImageDeprecation'] },

@@ -18,6 +18,7 @@ export interface IamPolicy {
 export const IAM_POLICIES = {
   controller: 'for the identity of the controller: lets it assume the role amifleet of any account',
   account: 'for the role in an account: everything that amifleet does there',
+  'account-public': 'in addition, for the role in an account whose AwsAccount allows Public: images are made public',
   'account-read-only': 'for the role in an account whose AwsAccount says readOnly: observe and plan',
   trust: 'the trust policy of the role in an account: who may assume it. Put in your own principal and external id',
 } as const;
@@ -30,6 +31,7 @@ export const iamPolicy = (name: IamPolicyName, partition: string): IamPolicy => 
 const MAKE: Readonly<Record<IamPolicyName, (partition: string) => IamPolicy>> = {
   controller: (partition) => policyOf(['identity'], partition),
   account: (partition) => policyOf(['read', 'write'], partition),
+  'account-public': (partition) => policyOf(['public'], partition),
   'account-read-only': (partition) => policyOf(['read'], partition),
   trust: (partition) => trustPolicy(partition),
 };

@@ -12,6 +12,8 @@ export interface Freshness {
   /** Of targets in which something is under way; a poll asks no others. Default: as `listing`. */
   readonly moving?: number;
   readonly grants: number;
+  /** Permissions are read again after this many milliseconds, each at its own time. Default: never by age alone. */
+  readonly verifyMs?: number;
   readonly evidence: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;

@@ -16,20 +16,22 @@ const QUIET: ReadonlySet<Action['kind']> = new Set([
   'MarkTemporaryGrant',
   'UnmarkTemporaryGrant',
   'MarkForDeletion',
+  'MarkStage',
+  'RequestUsageReport',
   'ClaimSource',
 ]);
 
-/** One event for each kind of action and target, however many images it is about. */
+/** One event for each kind of action, however many images and targets it is about: what is said too often is not heard. */
 export function eventsOf(done: readonly Action[], failures: readonly Failure[]): PolicyEvent[] {
   const events: PolicyEvent[] = [];
   const loud = done.filter(({ kind }) => !QUIET.has(kind));
-  for (const group of Map.groupBy(loud, ({ kind, target }) => `${kind} ${targetKey(target)}`).values()) {
+  for (const group of Map.groupBy(loud, ({ kind }) => kind).values()) {
     const first = group[0] as Action;
     events.push({
       type: 'Normal',
       reason: first.kind,
       action: first.kind,
-      note: `${subjects(group)} in ${targetKey(first.target)}: ${first.reason}`,
+      note: `${subjects(group)} in ${places(group)}: ${first.reason}`,
     });
   }
   const loudFailures = failures.filter(({ effect }) => effect !== 'keeps');
@@ -43,6 +45,11 @@ export function eventsOf(done: readonly Action[], failures: readonly Failure[]):
     });
   }
   return events;
+}
+
+function places(actions: readonly Action[]): string {
+  const keys = [...new Set(actions.map(({ target }) => targetKey(target)))];
+  return keys.length <= 2 ? keys.join(' and ') : `${keys.slice(0, 2).join(', ')} and ${keys.length - 2} more targets`;
 }
 
 function subjects(actions: readonly Action[]): string {

@@ -104,7 +104,7 @@ export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): P
     const more = [...accounts].filter((account) => !begun.has(account));
     if (more.length > 0) await hooks.beforeActing(more);
     for (const account of more) begun.add(account);
-    const acted = await act(actions, request, scene, hooks);
+    const acted = await act(engine, actions, request, scene, hooks);
     failures.push(...acted.failures);
     ({ deletedToday } = acted);
     evidence = engine.clock.monotonic();
@@ -246,6 +246,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     withdrawalConfirmed: annotations?.[CONFIRM_WITHDRAWAL_ANNOTATION] === String(generation),
     targets,
     rivals: request.rivals,
+    contests: engine.contests.contests,
     abandoned: request.scope?.abandoned ?? [],
     ...(request.livePolicies && { livePolicies: request.livePolicies }),
     ...(scene.nodeClasses && { nodeClasses: scene.nodeClasses }),
@@ -257,6 +258,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
 
 /** Step "act". */
 async function act(
+  engine: Engine,
   actions: readonly Action[],
   request: Request,
   scene: Scene,
@@ -274,6 +276,7 @@ async function act(
     confirm: hooks.confirm,
     stop: hooks.stop,
   });
+  engine.contests.note(done, engine.clients.time.now());
   hooks.acted?.(done, failures);
   return { failures, deletedToday: new Set([...request.deletedToday, ...begun]) };
 }

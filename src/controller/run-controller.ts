@@ -35,6 +35,8 @@ export interface ControllerOptions {
   readonly readOnly: boolean;
   /** Milliseconds between looks at everything. */
   readonly resyncMs: number;
+  /** Milliseconds within which permissions that somebody has changed are found. */
+  readonly verifyMs: number;
   /** The caches are filled: from here on a standby can take over at once. */
   readonly onReady?: () => void;
   /** This replica is the one that works. */
@@ -122,6 +124,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     },
   });
 
+  const since = clock.monotonic();
   // One tick for all: what one policy has listed, the others use.
   let resyncAt = clock.monotonic();
   const afresh = new Map<string, number>();
@@ -227,7 +230,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
           {
             listing: Math.max(from, rereadFrom.get(key) ?? 0),
             moving: poll <= begun ? poll : begun - MOVING_FRESH_MS,
-            grants: from,
+            grants: Math.max(afresh.get(key) ?? 0, since),
+            verifyMs: options.verifyMs,
             evidence: Math.max(afresh.get(key) ?? 0, begun - EVIDENCE_FRESH_MS),
             unanswered: begun,
           },

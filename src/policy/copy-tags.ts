@@ -1,7 +1,7 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { type Owner, ownerTags } from './identity.ts';
 import type { Tags } from './model.ts';
-import { isoTime, mayTravel, TAG } from './tags.ts';
+import { isoTime, mayTravel, SHARED_TAG, TAG } from './tags.ts';
 import { type Attempt, attemptTag } from './token.ts';
 import type { Version } from './versions.ts';
 
@@ -11,6 +11,12 @@ export function userTags(spec: AmiPolicySpec, version: Version): Tags {
   const fromSource = spec.tags?.fromSource === 'None' ? {} : tagsOfSource(version);
   const taken = Object.entries(fromSource).filter(([key, value]) => mayTravel(key, value) && !excluded.has(key));
   return { ...Object.fromEntries(taken), ...spec.tags?.add };
+}
+
+/** What its readers in other accounts see of the tags of an image (ec2-facts 7.4). EC2 knows such tags on images only. */
+export function sharedTags(spec: AmiPolicySpec, tags: Tags): Tags {
+  const keys = (spec.tags?.shared ?? []).filter((key) => tags[key] !== undefined);
+  return Object.fromEntries(keys.map((key) => [`${SHARED_TAG}${key}`, tags[key] ?? '']));
 }
 
 /** Where the source is gone, its tags live on its copies. */

@@ -153,6 +153,8 @@ export interface Inventory {
   readonly keys: ReadonlyMap<string, Answer<Key>>;
   /** The ARN of the key of snapshots that the listing does not hold, by id; empty where they are not encrypted. */
   readonly snapshotKeys: ReadonlyMap<string, Answer<string>>;
+  /** Whether images may not be made public there. Undefined when it was not asked. */
+  readonly publicBlocked?: Answer<boolean>;
   /** Undefined when it was not asked. */
   readonly encryption?: Answer<EncryptionDefaults>;
   /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
@@ -182,6 +184,7 @@ export type Need =
   | { readonly kind: 'key'; readonly target: Target; readonly key: string }
   | { readonly kind: 'snapshotKey'; readonly target: Target; readonly snapshotId: string }
   | { readonly kind: 'encryption'; readonly target: Target }
+  | { readonly kind: 'publicBlocked'; readonly target: Target }
   | { readonly kind: 'bin'; readonly target: Target };
 
 /** What a need is about within its target; empty where there is only one such thing. */

@@ -1,6 +1,8 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
+import type { Contest } from './contests.ts';
 import type { Owner } from './identity.ts';
 import {
+  type Allowance,
   type Answer,
   type Image,
   type Inventory,
@@ -39,6 +41,8 @@ export interface PlanInput {
   /** Every target that matters: those of the spec, the source, and those where copies of this policy were found. */
   readonly targets: ReadonlyMap<TargetKey, TargetView>;
   readonly rivals: readonly Rival[];
+  /** How often what this policy gives or takes came undone by somebody else, by `contestKey`. Default: never. */
+  readonly contests?: ReadonlyMap<string, Contest>;
   /** Accounts and targets that the owner of the policy has given up. Default: none. */
   readonly abandoned?: readonly string[];
   /** UIDs of the policies that this cluster holds; undefined where that is not known (file mode). */
@@ -62,6 +66,8 @@ export interface Limits {
   readonly copiesInFlight: number;
   /** Wanted versions above this are taken for a mistake in the selector. */
   readonly wantedVersions: number;
+  /** How many public images EC2 lets an account have in a region. */
+  readonly publicImages: number;
   /** False: whoever started the controller forbade all deletions. */
   readonly allowDelete: boolean;
   /** Whether `retention.inUse: Ignore` counts. */
@@ -72,6 +78,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   copiesInFlight: 300,
   wantedVersions: 1000,
+  publicImages: 5,
   allowDelete: true,
   allowIgnoreInUse: false,
 };
@@ -87,6 +94,12 @@ export interface Pass extends PlanInput {
 export function isReadOnly(input: PlanInput, target: Target): boolean {
   const view = input.targets.get(targetKey(target));
   return view?.kind === 'observed' && view.readOnly;
+}
+
+/** Whether the AwsAccount of a target allows what is refused unless it is listed there. */
+export function isAllowed(input: PlanInput, target: Target, what: Allowance): boolean {
+  const view = input.targets.get(targetKey(target));
+  return view?.kind === 'observed' && view.allow.includes(what);
 }
 
 /** The inventory of a target; undefined when it was not observed. */

@@ -1,5 +1,5 @@
 import { attemptFor } from './attempts.ts';
-import { identityTags, userTags } from './copy-tags.ts';
+import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey } from './encryption.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
 import { originOf } from './origin.ts';
@@ -102,8 +102,10 @@ function place(
     open.add(origin, target.account, key, !isReadOnly(pass, target));
     return undefined;
   }
-  const tags = { ...userTags(pass.spec, version), ...identityTags(owner, version, attempt, origin.image.id) };
-  const tagCount = Object.keys(tags).length;
+  const given = userTags(pass.spec, version);
+  const tags = { ...given, ...identityTags(owner, version, attempt, origin.image.id) };
+  const imageTags = sharedTags(pass.spec, given);
+  const tagCount = Object.keys(tags).length + Object.keys(imageTags).length;
   if (tagCount > MAX_TAGS - RESERVED_TAGS) {
     draft.block({
       part: 'replication',
@@ -151,6 +153,7 @@ function place(
       name: version.name,
       description: version.description,
       tags,
+      imageTags,
       token: clientToken({
         policyUid: owner.uid,
         sourceImage: version.id,

@@ -11,6 +11,8 @@ export type Call =
       readonly description: string;
       /** Written in the call itself on the image and on its snapshots. */
       readonly tags: Tags;
+      /** Written in the call itself on the image alone. */
+      readonly imageTags: Tags;
       readonly token: string;
       /** The key to encrypt with; undefined: as EC2 does by itself. */
       readonly kmsKeyId?: string;
@@ -22,6 +24,8 @@ export type Call =
   | { readonly do: 'requestUsage'; readonly imageId: string; readonly token: string }
   | { readonly do: 'claim'; readonly imageId: string; readonly value: string; readonly instead?: string }
   | { readonly do: 'modifyLaunch'; readonly imageId: string; readonly add: LaunchGrants; readonly remove: LaunchGrants }
+  /** Lets everybody launch an image: a call of its own, so that no mistake in a list of grants can do it. */
+  | { readonly do: 'makePublic'; readonly imageId: string }
   | {
       readonly do: 'modifyVolume';
       readonly snapshotId: string;
@@ -48,6 +52,9 @@ export const ACTION_KINDS = [
   'Tag',
   'Share',
   'Unshare',
+  'MakePublic',
+  'ShareSnapshot',
+  'UnshareSnapshot',
   'RevokeTemporaryGrant',
   'UnmarkTemporaryGrant',
   'MarkWithdrawn',

@@ -70,6 +70,9 @@ function* reasons(
 const PART: Readonly<Record<ActionKind, Part>> = {
   Share: 'sharing',
   Unshare: 'sharing',
+  MakePublic: 'sharing',
+  ShareSnapshot: 'sharing',
+  UnshareSnapshot: 'sharing',
   CopyImage: 'replication',
   ClaimSource: 'replication',
   MarkTemporaryGrant: 'replication',

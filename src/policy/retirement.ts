@@ -1,4 +1,5 @@
 import { DailyBudget } from './daily-budget.ts';
+import { describe, isNothing } from './launch-grants.ts';
 import { originalOf, surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
 import { DAY_MS, type Image, type Target } from './model.ts';
@@ -8,7 +9,7 @@ import { type OpenOrigins, pendingCopiesFrom } from './pending-copies.ts';
 import { protectedBy, protectedByUs } from './protection.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
-import { describe, grantsOutsideSpec, isNothing } from './sharing.ts';
+import { grantsOutsideSpec } from './shared-places.ts';
 import { deprecateImage, disableImage, markDisabled } from './stage-actions.ts';
 import { enabledByOthers, nextStage, type Stage, stagesOf } from './stages.ts';
 import { isoTime, TAG, tempGrantAccounts, timeIn } from './tags.ts';

@@ -1,7 +1,8 @@
 import { type AskedKey, keyNameOf } from './encryption.ts';
+import { isNothing } from './launch-grants.ts';
 import { type Image, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
-import { isNothing, isSharedPlace, wantedGrants } from './sharing.ts';
+import { isSharedPlace, wantedGrants } from './shared-places.ts';
 import type { Origin } from './temporary-grants.ts';
 import type { Version } from './versions.ts';
 

@@ -42,6 +42,9 @@ export const TAG = {
   claimedBy: 'amifleet.io/claimed-by',
 } as const;
 
+/** EC2 shows tags with this prefix to everybody that an image is shared with. */
+export const SHARED_TAG = 'ec2:SharedTag/';
+
 /** On an origin: the launch and snapshot permissions of this account were given by us, for a copy, and will be taken back. */
 export const tempGrantTag = (account: string): string => `amifleet.io/temp-grant-${account}`;
 
@@ -66,7 +69,7 @@ const TELLS_OF_OTHERS: readonly RegExp[] = [/^CreatedBy$/, /^imagebuilder/i, /^k
  * for one of its own.
  */
 export function mayTravel(key: string, value = ''): boolean {
-  if (key.startsWith('aws:') || key.startsWith(TAG_PREFIX)) return false;
+  if (key.startsWith('aws:') || key.startsWith(TAG_PREFIX) || key.startsWith(SHARED_TAG)) return false;
   return managerIn(key, value) === undefined && !TELLS_OF_OTHERS.some((mark) => mark.test(key));
 }
 

@@ -1,4 +1,4 @@
-import { identityTags, userTags } from './copy-tags.ts';
+import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import type { Tags } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { MAX_TAGS, TAG } from './tags.ts';
@@ -23,14 +23,15 @@ export function keepTags(pass: Pass): void {
 function keepTagsOf(pass: Pass, version: Version, copy: Copy): void {
   const { draft, owner } = pass;
   const { image, target } = copy;
+  const subject = label(version.name, image.id);
   const originId = image.madeFrom ?? image.tags[TAG.origin];
   const wanted: Tags = { ...tagsBySpec(pass, version), ...identityTags(owner, version, copy.attempt, originId) };
   const inventory = inventoryOf(pass, target);
   const snapshots = image.volumes.flatMap(({ snapshotId }) => inventory?.snapshots.get(snapshotId ?? '') ?? []);
+  keepSharedTags(pass, copy, subject);
   const drifted = [image, ...snapshots].filter((resource) => differing(resource.tags, wanted).length > 0);
   if (drifted.length === 0) return;
   const keys = [...new Set(drifted.flatMap((resource) => differing(resource.tags, wanted)))].sort();
-  const subject = label(version.name, image.id);
   const crowded = drifted.find(({ tags }) => new Set([...Object.keys(tags), ...keys]).size > MAX_TAGS);
   if (crowded) {
     draft.block({
@@ -54,6 +55,21 @@ function keepTagsOf(pass: Pass, version: Version, copy: Copy): void {
       resources: drifted.map(({ id }) => id),
       tags: Object.fromEntries(keys.map((key) => [key, wanted[key] ?? ''])),
     },
+  });
+}
+
+/** Of the image alone; by what it carries itself, so that it says the same to others as to its owner. */
+function keepSharedTags(pass: Pass, { image, target }: Copy, subject: string): void {
+  const wanted = sharedTags(pass.spec, image.tags);
+  const keys = differing(image.tags, wanted);
+  if (keys.length === 0 || Object.keys({ ...image.tags, ...wanted }).length > MAX_TAGS) return;
+  pass.draft.act({
+    id: `tag-shared ${image.id}`,
+    kind: 'Tag',
+    target,
+    subject,
+    reason: `${keys.join(', ')} must say to others what the tags of the image say`,
+    call: { do: 'tag', resources: [image.id], tags: Object.fromEntries(keys.map((key) => [key, wanted[key] ?? ''])) },
   });
 }
 

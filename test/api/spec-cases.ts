@@ -80,6 +80,27 @@ const staged = (earlier: string, later: string): SpecCase[] =>
 
 const RULES: readonly SpecCase[] = [
   ...ruled(
+    'spec.sharing',
+    'with sharing.public no region must have a kmsKeyId: what is encrypted cannot be public',
+    {
+      'public images': policy({ sharing: { public: true }, accounts: [{ id: '222233334444', regions: REGIONS }] }),
+      'a key, and nothing public': policy({
+        sharing: { public: false },
+        regions: [{ name: 'eu-west-1', kmsKeyId: 'alias/ami' }],
+      }),
+    },
+    {
+      'public images under a key': policy({
+        sharing: { public: true },
+        regions: [{ name: 'eu-west-1', kmsKeyId: 'alias/ami' }],
+      }),
+      'public images, and a key in another account': policy({
+        sharing: { public: true },
+        accounts: [{ id: '222233334444', regions: [{ name: 'eu-west-1', kmsKeyId: 'alias/ami' }] }],
+      }),
+    },
+  ),
+  ...ruled(
     'spec.accountSelector.matchLabels',
     'label keys must be 1 to 317 characters long',
     { 'a selector of accounts': policy({ accountSelector: { matchLabels: { 'example.com/tier': 'prod' } } }) },

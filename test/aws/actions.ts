@@ -44,6 +44,7 @@ export function copyOf(
     name: 'web-1',
     description: '',
     tags: { ...IDENTITY, [TAG.sourceImage]: sourceImage, ...(tag !== undefined && { [TAG.attempt]: tag }) },
+    imageTags: {},
     token: clientToken({ policyUid: 'uid-1', sourceImage, source: HOME, target, key: '', attempt }),
     attempt,
   } as const;

@@ -5,6 +5,7 @@ import { ModifyImageAttributeCommand } from '@aws-sdk/client-ec2';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { beginRun, type FilePass, type FilePolicy, filePass, readPolicyFile, sweep } from '../../src/cli/file-mode.ts';
+import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import type { Engine } from '../../src/controller/engine.ts';
 import { type Result, reconcile } from '../../src/controller/reconcile.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
@@ -42,7 +43,14 @@ beforeEach(async () => {
   const images = [3, 2, 1].map((age, index) => ({ name: `web-${index + 1}`, ageDays: age * 10, tags: { app: 'web' } }));
   aws = await simulatedAws({ accounts: { [ACCOUNT]: { 'us-east-1': { images } }, [OTHER_ACCOUNT]: {} } });
   const { clients, inventories, clock } = aws;
-  engine = { clients, inventories, clock, sweep: new Sweep(clients, inventories, clock), limits: DEFAULT_LIMITS };
+  engine = {
+    clients,
+    inventories,
+    clock,
+    sweep: new Sweep(clients, inventories, clock),
+    contests: new ContestLedger(),
+    limits: DEFAULT_LIMITS,
+  };
 });
 afterEach(async () => {
   await aws[Symbol.asyncDispose]();

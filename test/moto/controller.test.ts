@@ -86,6 +86,7 @@ await describeWithPython('the whole controller against moto', REQUIREMENTS, (pyt
         random: seededRandom(3),
         log: pino({ level: 'silent' }),
         readOnly: false,
+        verifyMs: 60_000,
         resyncMs: RESYNC_MS,
       },
       stop.signal,

@@ -2,6 +2,7 @@ import type { Clock } from '../../src/ambient/clock.ts';
 import { seededRandom } from '../../src/ambient/random.ts';
 import { AwsClients } from '../../src/aws/aws-clients.ts';
 import { Inventories } from '../../src/aws/inventories.ts';
+import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import type { Engine } from '../../src/controller/engine.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
@@ -22,6 +23,7 @@ export function motoEngine(endpoint: string, clock: Clock): Engine & { close(): 
     clients,
     inventories,
     sweep: new Sweep(clients, inventories, clock),
+    contests: new ContestLedger(),
     limits: { ...DEFAULT_LIMITS, allowDelete: true },
     close: () => clients.close(),
   };

@@ -48,6 +48,13 @@ export class Acting {
         return undefined;
       case 'modifyLaunch':
         return this.#modifyLaunch(target, call);
+      case 'makePublic':
+        return this.#modifyLaunch(target, {
+          do: 'modifyLaunch',
+          imageId: call.imageId,
+          add: { ...NO_GRANTS, public: true },
+          remove: NO_GRANTS,
+        });
       case 'modifyVolume':
         return this.#modifyVolume(target, call);
       case 'requestUsage':
@@ -95,7 +102,7 @@ export class Acting {
       description: call.description,
       state: 'pending',
       createdAt: this.#world.now,
-      tags: call.tags,
+      tags: { ...call.tags, ...call.imageTags },
       volumes: [{ snapshotId, sizeGiB: 8, encrypted: false }],
       madeFrom: origin.id,
       protection: 'disabled',

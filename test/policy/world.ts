@@ -80,6 +80,7 @@ interface Place {
   readonly keys: Map<string, Answer<Key>>;
   readonly snapshotKeys: Map<string, Answer<string>>;
   encryption: Answer<EncryptionDefaults>;
+  publicBlocked?: Answer<boolean> | undefined;
   bin: Answer<ReadonlySet<string>>;
   readOnly: boolean;
   allow: readonly Allowance[];
@@ -292,6 +293,7 @@ function viewOf(place: Place): TargetView {
     keys: new Map(place.keys),
     snapshotKeys: new Map(place.snapshotKeys),
     encryption: place.encryption,
+    ...(place.publicBlocked && { publicBlocked: place.publicBlocked }),
     bin: place.bin,
   };
   return { kind: 'observed', inventory, readOnly: place.readOnly, allow: place.allow };

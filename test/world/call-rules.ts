@@ -162,6 +162,10 @@ function* retirement(image: Image, as: Gone, policy: AmiPolicy, judged: JudgedCa
   if (usable.length === 0 && !source && isReady(image)) yield `S4: ${image.id} was the last usable image of ${family}`;
 }
 
+/** Both the policy and the account must want it. */
+const mayBePublic = ({ account }: Image, policy: AmiPolicy | undefined, { allows }: JudgedCall): boolean =>
+  policy?.spec.sharing?.public === true && allows(account).includes('Public');
+
 /** S5: nothing that is wanted is taken away, nothing that is not wanted is given, and never to everybody. */
 function* grants(judged: JudgedCall): Generator<string> {
   for (const { before, after } of changed(judged.before.images, judged.after.images)) {
@@ -169,7 +173,8 @@ function* grants(judged: JudgedCall): Generator<string> {
     const policy = ownerOf(before.tags, judged);
     const had = new Set([...before.permissions.accounts, ...before.permissions.organizationalUnits]);
     const has = new Set([...after.permissions.accounts, ...after.permissions.organizationalUnits]);
-    if (after.permissions.public && !before.permissions.public) yield `S5: ${before.id} was made public`;
+    if (after.permissions.public && !before.permissions.public && !mayBePublic(before, policy, judged))
+      yield `S5: ${before.id} was made public`;
     const wanted = new Set([
       ...(policy?.spec.sharing?.accounts ?? []),
       ...(policy?.spec.sharing?.organizationalUnits ?? []),

@@ -16,6 +16,8 @@ export interface JudgedCall {
   readonly after: WorldView;
   readonly policies: readonly AmiPolicy[];
   readonly now: number;
+  /** What the AwsAccount of an account allows by name. */
+  readonly allows: (account: string) => readonly string[];
   /** The last stage of retirement that each image has gone through, and when, as it was seen from outside. */
   readonly stagedAt: ReadonlyMap<string, Staged>;
   /** The EC2NodeClasses of the cluster, as they are stored. */
@@ -39,6 +41,8 @@ export class SafetyOracle {
   mutations = 0;
   statusWrites = 0;
   readonly #lives: Lifeline[] = [];
+  readonly #accounts = new Map<string, readonly string[]>();
+  readonly #allows = (account: string): readonly string[] => this.#accounts.get(account) ?? [];
   readonly #stagedAt = new Map<string, Staged>();
   #leader: string | undefined;
   readonly #policies = new Map<string, AmiPolicy>();
@@ -52,6 +56,8 @@ export class SafetyOracle {
         if (after) this.#nodeClasses.set(name, after);
         else this.#nodeClasses.delete(name);
       }
+      if (resource === 'awsaccounts.amifleet.io' && after)
+        this.#accounts.set(after.metadata.name ?? '', (after['spec'] as { allow?: string[] }).allow ?? []);
       if (resource === 'leases.coordination.k8s.io')
         this.#leader = (after?.['spec'] as { holderIdentity?: string } | undefined)?.holderIdentity;
       if (!this.#isController()) return;
@@ -72,6 +78,7 @@ export class SafetyOracle {
         now: clock.now(),
         stagedAt: this.#stagedAt,
         nodeClasses: [...this.#nodeClasses.values()],
+        allows: this.#allows,
       };
       const { identity } = this.#lives.find((life) => life.isCalling) ?? {};
       if (identity !== undefined && identity !== this.#leader)

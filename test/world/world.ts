@@ -5,6 +5,7 @@ import type { AmiPolicy } from '../../src/api/ami-policy.ts';
 import type { PolicyStatus } from '../../src/api/policy-status.ts';
 import { AwsClients } from '../../src/aws/aws-clients.ts';
 import { Inventories } from '../../src/aws/inventories.ts';
+import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import { runController } from '../../src/controller/run-controller.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
@@ -31,6 +32,8 @@ export interface LaunchOptions {
   readonly limits?: Partial<Limits>;
   /** Milliseconds between looks at everything. Default: 5 minutes. */
   readonly resyncMs?: number;
+  /** Milliseconds within which changed permissions are found. Default: 5 minutes. */
+  readonly verifyMs?: number;
   /** The account whose identity the controller has. */
   readonly account?: string;
   /** Runs for the lease, under this identity. Default: it is the only controller. */
@@ -89,6 +92,7 @@ export class World {
           clients,
           inventories,
           sweep: new Sweep(clients, inventories, clock),
+          contests: new ContestLedger(),
           limits: { ...DEFAULT_LIMITS, ...options.limits },
         },
         transport,
@@ -97,6 +101,7 @@ export class World {
         readOnly: options.readOnly ?? false,
         ...(options.identity !== undefined && { lease: { ...LEASE, identity: options.identity } }),
         resyncMs: options.resyncMs ?? RESYNC_MS,
+        verifyMs: options.verifyMs ?? RESYNC_MS,
       },
       stop.signal,
     );

@@ -20,6 +20,8 @@ interface Options {
   readonly allowDelete: boolean;
   readonly allowIgnoreInUse?: boolean;
   readonly resync: number;
+  readonly verifyPermissions: number;
+  readonly publicImages: number;
   readonly metricsAddress?: string;
   readonly clusterId?: string;
   readonly lease?: LeaseName;
@@ -33,6 +35,11 @@ const GRACE_MS = 9000;
 function trueOrFalse(text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Say true or false.');
   return text === 'true';
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Say a whole number.');
+  return Number(text);
 }
 
 interface LeaseName {
@@ -64,6 +71,16 @@ export function controllerCommand(): Command {
         .default(duration('5m'), '5m')
         .argParser(duration),
     )
+    .addOption(
+      new Option('--verify-permissions <duration>', 'within this time every permission of a shared image is read again')
+        .default(duration('1h'), '1h')
+        .argParser(duration),
+    )
+    .addOption(
+      new Option('--public-images <number>', 'how many public images EC2 lets an account have in a region')
+        .default(5)
+        .argParser(wholeNumber),
+    )
     .option('--metrics-address <host:port>', 'serve /metrics, /livez and /readyz there')
     .option(
       '--cluster-id <id>',
@@ -89,6 +106,7 @@ async function run(options: Options): Promise<void> {
     clock: systemClock,
     allowDelete: options.allowDelete,
     allowIgnoreInUse: options.allowIgnoreInUse === true,
+    publicImages: options.publicImages,
     onCall: (call) => metrics.call(call),
   });
   const transport = kubeTransport(loadKubeConfig(options.kubeconfig), {
@@ -113,6 +131,7 @@ async function run(options: Options): Promise<void> {
         log,
         readOnly: options.readOnly === true,
         resyncMs: options.resync,
+        verifyMs: options.verifyPermissions,
         ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
         // Another one for each life: what an earlier one held is not ours.
         ...(options.lease && { lease: { ...options.lease, identity: `${hostname()}_${randomUUID()}` } }),

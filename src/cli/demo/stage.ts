@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../ambient/clock.ts';
 import { systemRandom } from '../../ambient/random.ts';
 import { AwsClients } from '../../aws/aws-clients.ts';
 import { Inventories } from '../../aws/inventories.ts';
+import { ContestLedger } from '../../controller/contest-ledger.ts';
 import { runController } from '../../controller/run-controller.ts';
 import { Sweep } from '../../controller/sweep.ts';
 import { kubeTransport } from '../../kube/kube-transport.ts';
@@ -83,12 +84,21 @@ export async function setStage(isReal: boolean): Promise<Stage> {
     const controllerTransport = transport(`amifleet/${VERSION}`);
     const controller = runController(
       {
-        engine: { clock, clients, inventories, sweep: new Sweep(clients, inventories, clock), limits: DEFAULT_LIMITS },
+        engine: {
+          clock,
+          clients,
+          inventories,
+          sweep: new Sweep(clients, inventories, clock),
+          contests: new ContestLedger(),
+          limits: DEFAULT_LIMITS,
+        },
         transport: controllerTransport,
         random: systemRandom,
         log: pino({ level: 'silent' }),
         readOnly: false,
         resyncMs: RESYNC_MS,
+        // Drift is part of the show.
+        verifyMs: RESYNC_MS,
       },
       stop.signal,
     );
