@@ -1,8 +1,16 @@
 /** The accounts of the sample policies. */
 export const BUILDERS = '111122223333';
 export const PRODUCTION = '222233334444';
+const SELECTED = '333344445555';
 
-/** What the samples of deploy/ are about: images of three kinds in one account, and a role in a second one. */
+const KEYS = { 'eu-west-1': { keys: [{ alias: 'alias/ami' }] } };
+const role = (id: string): object => ({
+  arn: `arn:aws:iam::${id}:role/amifleet`,
+  externalId: 'amifleet-prod',
+  trusts: [BUILDERS],
+});
+
+/** What the samples of deploy/ are about: images of several kinds in one account, roles in two others, and keys. */
 export const SAMPLE_WORLD = {
   seed: 11,
   copySeconds: [20, 60],
@@ -17,13 +25,16 @@ export const SAMPLE_WORLD = {
           // Each sample has images of its own: what one policy retains, no other one takes.
           image('web-base-1', 20, { app: 'web-base' }),
           image('web-base-2', 10, { app: 'web-base' }),
+          image('node-base-1', 15, { app: 'node-base' }),
           { ...image('db-base-1', 3, { app: 'db-base' }), architecture: 'arm64' },
         ],
       },
+      ...KEYS,
     },
     [PRODUCTION]: {},
+    [SELECTED]: KEYS,
   },
-  roles: [{ arn: `arn:aws:iam::${PRODUCTION}:role/amifleet`, externalId: 'amifleet-prod', trusts: [BUILDERS] }],
+  roles: [role(PRODUCTION), role(SELECTED)],
 };
 
 function image(name: string, ageDays: number, tags: Readonly<Record<string, string>>): object {
