@@ -22,6 +22,11 @@ const region = z
   })
   .meta({ description: 'A region that must hold a copy of each wanted version.' });
 
+const immutable = (what: string): { rule: string; message: string } => ({
+  rule: 'self == oldSelf',
+  message: `${what} must not change: create another policy for another source`,
+});
+
 const imageSelector = withRules(
   z.object({
     names: setOf(
@@ -39,10 +44,18 @@ const imageSelector = withRules(
       'Image ids, one of which must match. Only an id that is listed here lets a copy made by a policy be a source itself.',
     ).optional(),
     architectures: setOf(z.enum(ARCHITECTURES), 5, 'Architectures, one of which must match.').optional(),
-    owner: z
-      .enum(['self'])
-      .default('self')
-      .meta({ description: 'Who must own the image. `self`: the source account.' }),
+    owner: withRules(
+      z
+        .string()
+        .max(12)
+        .regex(/^(self|[0-9]{12})$/)
+        .default('self')
+        .meta({
+          description:
+            'Who must own the image. `self`: the source account. The id of another account: an image that is shared with the source account, where each wanted version is copied first; whoever owns that account decides what is in your images. It cannot be changed later.',
+        }),
+      immutable('source.images.owner'),
+    ),
     exclude: setOf(
       z.string().min(1).max(128),
       100,
@@ -54,16 +67,15 @@ const imageSelector = withRules(
     message: 'must hold at least one of names, tags, ids and architectures',
   },
   {
+    rule: "!has(self.owner) || self.owner == 'self' || has(self.names) || has(self.ids)",
+    message: 'must hold names or ids where owner is another account: not everything that it shares is looked through',
+  },
+  {
     rule: '!has(self.tags) || self.tags.all(k, size(k) >= 1 && size(k) <= 128)',
     message: 'tag keys must be 1 to 128 characters long',
   },
 ).meta({
   description: 'Which images are sources. Every criterion that is given must match; at least one must be given.',
-});
-
-const immutable = (what: string): { rule: string; message: string } => ({
-  rule: 'self == oldSelf',
-  message: `${what} must not change: create another policy for another source`,
 });
 
 const source = z

@@ -9,9 +9,11 @@ import { isNothing, without } from '../policy/launch-grants.ts';
 import {
   type Answer,
   type EncryptionDefaults,
+  type Image,
   type Inventory,
   type Key,
   type LaunchGrants,
+  listingKey,
   type Need,
   type References,
   subjectOf,
@@ -22,6 +24,7 @@ import { readEncryption, readKey, readPublicBlocked, readSnapshotKey } from './e
 import { grantsFrom } from './from-sdk.ts';
 import { type Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
 import { readReferences } from './references.ts';
+import { listShared } from './shared-images.ts';
 import { readUsageReport } from './usage-reports.ts';
 
 interface Read<T> {
@@ -36,9 +39,13 @@ export interface AnswersFrom {
   /** Permissions are read again after this many milliseconds, and not all at once. Default: never by age alone. */
   readonly verifyMs?: number;
   readonly evidence: number;
+  /** Of listings. Default: as `evidence`. */
+  readonly listing?: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;
 }
+
+const HOUR_MS = 3_600_000;
 
 const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence: Number.NEGATIVE_INFINITY };
 
@@ -54,6 +61,7 @@ export class Answers {
   readonly #usageReports = new Map<string, Read<UsageReport>>();
   readonly #keys = new Map<string, Read<Key>>();
   readonly #snapshotKeys = new Map<string, Read<string>>();
+  readonly #sharedImages = new Map<string, Read<ReadonlyMap<string, Image>>>();
   readonly #encryption = new Map<'encryption', Read<EncryptionDefaults>>();
   readonly #publicBlocked = new Map<'publicBlocked', Read<boolean>>();
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
@@ -113,6 +121,7 @@ export class Answers {
       // The key of a snapshot never changes.
       snapshotKeys: recent(this.#snapshotKeys, Number.NEGATIVE_INFINITY, asRead),
       ...(publicBlocked && { publicBlocked }),
+      sharedImages: recent(this.#sharedImages, from.listing ?? from.evidence, asRead),
       ...(encryption && { encryption }),
       ...(bin && { bin }),
     };
@@ -172,6 +181,14 @@ export class Answers {
         this.#publicBlocked.set('publicBlocked', {
           at,
           answer: await answered(() => readPublicBlocked(this.#ec2, options), options.signal),
+        });
+        return;
+      case 'sharedImages':
+        // A selector that was changed is not asked for again.
+        for (const [key, read] of this.#sharedImages) if (at - read.at > HOUR_MS) this.#sharedImages.delete(key);
+        this.#sharedImages.set(listingKey(need.listing), {
+          at,
+          answer: await answered(() => listShared(this.#ec2, need.listing, options), options.signal),
         });
         return;
       case 'encryption':

@@ -25,8 +25,23 @@ export async function copy(call: CallOf<'copy'>, open: OpenTarget, stop: AbortSi
         'EC2 knows this copy with other parameters, so it was sent before; waiting until it is visible',
       );
     }
+    if (call.foreignOwner !== undefined && mayBeForWantOfAGrant(error)) throw notShared(call, open, error);
     throw error;
   }
+}
+
+/** It was seen to be shared, so that what is missing are its snapshots, and only its owner can share those. */
+function notShared(call: CallOf<'copy'>, { ec2 }: OpenTarget, error: AwsError): AwsError {
+  const { action, target, certain } = error;
+  return new AwsError({
+    class: 'refused',
+    code: 'SourceNotReadable',
+    action,
+    target,
+    certain,
+    why: `account ${ec2.target.account} may not read ${call.origin.imageId} of account ${call.foreignOwner} to copy it`,
+    remedy: `Have its owner give account ${ec2.target.account} create-volume permission on the snapshots of the image, and the use of their key where they are encrypted`,
+  });
 }
 
 /**
@@ -58,15 +73,15 @@ async function sendCopy(
     try {
       return (await ec2.send(command)).ImageId;
     } catch (error) {
-      const isForeign = call.origin.account !== ec2.target.account;
-      if (!isForeign || look >= GRANT_LOOKS || stop.aborted || !mayBeForWantOfAGrant(error)) throw error;
+      const mayBeOpenedNow = call.origin.account !== ec2.target.account && call.foreignOwner === undefined;
+      if (!mayBeOpenedNow || look >= GRANT_LOOKS || stop.aborted || !mayBeForWantOfAGrant(error)) throw error;
       await sleep(clock, GRANT_SETTLES_MS * look, stop);
     }
   }
 }
 
 /** As EC2 answers who may not launch an image, or not read its snapshots (ec2-facts 5.1). */
-const mayBeForWantOfAGrant = (error: unknown): boolean =>
+const mayBeForWantOfAGrant = (error: unknown): error is AwsError =>
   error instanceof AwsError &&
   (error.class === 'notFound' || (error.code === 'InvalidRequest' && error.message.includes('do not have permission')));
 

@@ -87,7 +87,7 @@ export async function describeSnapshots(
 }
 
 /** EC2 takes 200 values in the filters of a request (ec2-facts, section 3). */
-const FILTER_VALUES = 200;
+export const FILTER_VALUES = 200;
 
 /** Which of these ids are images of the account by now, and not deregistered. */
 export async function imagesById(

@@ -122,12 +122,13 @@ function sourceFinding(outcome: Outcome, state: PartState): Finding {
   const { set, input } = outcome;
   const type = 'SourceResolved';
   const view = input.targets.get(targetKey(input.owner.source));
-  if (view?.kind !== 'observed') {
+  if (view?.kind !== 'observed' || set.sources === undefined) {
+    const why = view?.kind === 'unavailable' ? view.message : state.message;
     return {
       type,
       status: 'Unknown',
       reason: 'SourceUnavailable',
-      message: cut(view?.message ?? 'the source was not observed'),
+      message: cut(why || 'the source was not observed'),
     };
   }
   // A pending source beside usable ones is news, not a fault.

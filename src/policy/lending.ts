@@ -16,10 +16,12 @@ export type Lending =
  * Whether `account` can be let copy an origin. What no permission can change is found out before anything is written or
  * given (ec2-facts 5.1 and 6). What cannot be read only loses the early warning: EC2 refuses by itself then.
  */
-export function lendingOf(pass: Pass, { image, target }: Origin, account: string): Lending {
+export function lendingOf(pass: Pass, { image, target, isForeign }: Origin, account: string): Lending {
   if (target.account === account) return { kind: 'possible' };
   const { productCodes = [] } = image;
   if (productCodes.length > 0) return { kind: 'marketplace', productCodes };
+  // What is under the key that AWS manages could not have been shared with us.
+  if (isForeign) return { kind: 'possible' };
   const inventory = inventoryOf(pass, target);
   let known = true;
   for (const { snapshotId, encrypted } of image.volumes) {

@@ -3,13 +3,14 @@ import { windDown } from './deletion.ts';
 import { markCopies } from './marks.ts';
 import { reportMassWithdrawals } from './mass-withdrawal.ts';
 import { type Image, targetKey } from './model.ts';
-import { inventoryOf, label, type Pass, type PlanInput } from './pass.ts';
+import { label, type Pass, type PlanInput } from './pass.ts';
 import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 import { keepProtection } from './protection.ts';
 import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './removal.ts';
 import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
+import { lookForShared } from './shared-sources.ts';
 import { shareImages } from './sharing.ts';
 import { standOff } from './stand-off.ts';
 import { type Standings, standingsOf, targetsOf } from './standing.ts';
@@ -35,6 +36,7 @@ export function makePlan(given: PlanInput): Decision {
   const draft = new PlanDraft();
   const pass: Pass = { ...input, set, standings, draft };
   let released = false;
+  if (!input.deleting) lookForShared(pass);
   if (input.deleting) released = windDown(pass);
   else if (input.spec.suspend) closeUnneeded(pass, () => false);
   else reconcile(pass);
@@ -64,7 +66,7 @@ function reconcile(pass: Pass): void {
   reportSources(pass);
   reportLookalikes(pass);
   // Without the source nobody knows which versions are the newest, nor which grants are still needed for them.
-  const open = inventoryOf(pass, pass.owner.source) ? placeCopies(pass) : undefined;
+  const open = pass.set.sources ? placeCopies(pass) : undefined;
   keepTags(pass);
   keepProtection(pass);
   shareImages(pass);
@@ -106,7 +108,7 @@ function reportAccess(pass: Pass): void {
 
 function reportSources(pass: Pass): void {
   const { draft, set, standings, owner, spec } = pass;
-  if (!inventoryOf(pass, owner.source)) return;
+  if (!set.sources) return;
   for (const image of set.unready) {
     const subject = label(image.name, image.id);
     if (image.state === 'pending' || image.state === 'transient') {
@@ -133,13 +135,15 @@ function reportSources(pass: Pass): void {
   const comes = set.unready.some(({ state }) => state === 'pending' || state === 'transient');
   // Copies of what was withdrawn are versions, too: a selector that finds nothing any more must not pass for well.
   if (standings.wanted.size > 0 || comes) return;
-  const { region } = owner.source;
+  const { account, region } = owner.source;
+  const other = set.shared?.listing.owner;
+  const whose = other === undefined ? `account ${account}` : `account ${other} that account ${account} may launch`;
   draft.block({
     part: 'source',
     code: 'NoSourceImages',
     subject: 'source.images',
     target: owner.source,
-    message: `no available image of account ${owner.source.account} in ${region} matches ${criteria(spec.source.images)}${passedOver(set.unready)}. Look with: aws ec2 describe-images --owners self --region ${region}`,
+    message: `no available image of ${whose} in ${region} matches ${criteria(spec.source.images)}${passedOver(set.unready)}. Look with: aws ec2 describe-images --owners ${other ?? 'self'} --region ${region}`,
     effect: 'stalls',
   });
 }

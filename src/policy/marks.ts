@@ -1,7 +1,7 @@
 import { isUnderAskedKey } from './encryption.ts';
 import { ownerTags } from './identity.ts';
 import type { Target } from './model.ts';
-import { inventoryOf, label, type Pass } from './pass.ts';
+import { label, type Pass } from './pass.ts';
 import { stepBack } from './stage-actions.ts';
 import { isoTime, TAG, timeIn } from './tags.ts';
 import { type Copy, isSourceTarget, type Version } from './versions.ts';
@@ -12,8 +12,8 @@ import { type Copy, isSourceTarget, type Version } from './versions.ts';
  * while the source or the target could not be listed, marks stay as they are.
  */
 export function markCopies(pass: Pass): void {
-  const { set, owner } = pass;
-  const sourceSeen = inventoryOf(pass, owner.source) !== undefined;
+  const { set } = pass;
+  const sourceSeen = set.sources !== undefined;
   for (const version of set.versions) {
     for (const copies of version.copies.values()) {
       for (const copy of copies) {

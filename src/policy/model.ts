@@ -155,6 +155,8 @@ export interface Inventory {
   readonly snapshotKeys: ReadonlyMap<string, Answer<string>>;
   /** Whether images may not be made public there. Undefined when it was not asked. */
   readonly publicBlocked?: Answer<boolean>;
+  /** Images of other accounts that this one may launch, by `listingKey`. */
+  readonly sharedImages: ReadonlyMap<string, Answer<ReadonlyMap<string, Image>>>;
   /** Undefined when it was not asked. */
   readonly encryption?: Answer<EncryptionDefaults>;
   /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
@@ -175,6 +177,16 @@ export type TargetView =
     }
   | { readonly kind: 'unavailable'; readonly code: string; readonly message: string; readonly stalls: boolean };
 
+/** Images of another account, each list sorted: those of one of the names, and those of one of the ids. */
+export interface SharedListing {
+  readonly owner: string;
+  /** Patterns, as EC2 filters take them. */
+  readonly names: readonly string[];
+  readonly ids: readonly string[];
+}
+
+export const listingKey = ({ owner, names, ids }: SharedListing): string => JSON.stringify([owner, names, ids]);
+
 /** Something that a decision needs to know and that nobody has asked AWS yet. */
 export type Need =
   | { readonly kind: 'launchGrants'; readonly target: Target; readonly imageId: string }
@@ -183,6 +195,7 @@ export type Need =
   | { readonly kind: 'usageReport'; readonly target: Target; readonly imageId: string }
   | { readonly kind: 'key'; readonly target: Target; readonly key: string }
   | { readonly kind: 'snapshotKey'; readonly target: Target; readonly snapshotId: string }
+  | { readonly kind: 'sharedImages'; readonly target: Target; readonly listing: SharedListing }
   | { readonly kind: 'encryption'; readonly target: Target }
   | { readonly kind: 'publicBlocked'; readonly target: Target }
   | { readonly kind: 'bin'; readonly target: Target };
@@ -191,6 +204,7 @@ export type Need =
 export function subjectOf(need: Need): string {
   if ('imageId' in need) return need.imageId;
   if ('snapshotId' in need) return need.snapshotId;
+  if ('listing' in need) return listingKey(need.listing);
   return 'key' in need ? need.key : '';
 }
 

@@ -4,9 +4,10 @@ import { type Target, targetKey } from './model.ts';
 import { inventoryOf, isReadOnly, type Pass } from './pass.ts';
 import type { OpenOrigins } from './pending-copies.ts';
 import type { Blocked } from './plan.ts';
+import { ownerOfSources } from './shared-sources.ts';
 import type { Origin } from './temporary-grants.ts';
 import { isUnderWay } from './there.ts';
-import type { Copy, Version } from './versions.ts';
+import { type Copy, foreignKey, type Version } from './versions.ts';
 
 const part = 'replication';
 
@@ -41,7 +42,9 @@ export function originOf(
 
 function* candidates(pass: Pass, version: Version, target: Target): Generator<Origin> {
   const { source } = pass.owner;
-  if (version.source.kind === 'usable') yield { image: version.source.image, target: source, isSource: true };
+  const foreign = foreignOrigin(pass, version);
+  if (version.source.kind === 'usable' && !foreign)
+    yield { image: version.source.image, target: source, isSource: true };
   const ready = [...version.copies.values()]
     .flat()
     .filter(({ image, ownership }) => image.state === 'available' && ownership.kind === 'ours');
@@ -51,6 +54,48 @@ function* candidates(pass: Pass, version: Version, target: Target): Generator<Or
   };
   for (const { image, target: at } of ready.toSorted((left, right) => rank(left) - rank(right)))
     yield { image, target: at, isSource: false };
+  if (foreign && ready.length === 0 && isFirst(pass, version, target)) yield foreign;
+}
+
+/** A source that another account owns. It is copied once, and that copy is what the others are made from. */
+function foreignOrigin(pass: Pass, version: Version): Origin | undefined {
+  const account = ownerOfSources(pass.spec);
+  if (account === undefined || version.source.kind !== 'usable') return undefined;
+  const { region } = pass.owner.source;
+  return { image: version.source.image, target: { account, region }, isSource: true, isForeign: true };
+}
+
+/** Whether a version is to be copied into a target first: nothing of it is in the source account, or coming there. */
+function isFirst(pass: Pass, version: Version, target: Target): boolean {
+  const { account } = pass.owner.source;
+  const there = [...version.copies.values()].flat().filter((copy) => copy.target.account === account);
+  if (there.some((copy) => copy.image.state === 'available' || isUnderWay(copy))) return false;
+  const first = firstTarget(pass, version);
+  return first !== undefined && targetKey(first) === targetKey(target);
+}
+
+/** Of the source account's targets its own region, or else the first, where a copy can be made now. */
+function firstTarget(pass: Pass, version: Version): Target | undefined {
+  const { source } = pass.owner;
+  const own = pass.standings.targets.filter(({ account }) => account === source.account);
+  const home = own.filter(({ region }) => region === source.region);
+  return [...home, ...own].find(
+    (each) =>
+      inventoryOf(pass, each) !== undefined &&
+      !isReadOnly(pass, each) &&
+      askedKey(pass, each).kind !== 'refused' &&
+      !pass.set.foreign.has(foreignKey(targetKey(each), version.id)),
+  );
+}
+
+/** Why a version is copied from one of its copies. */
+export function whyNotTheSource(pass: Pass, { source }: Version): string {
+  const owner = ownerOfSources(pass.spec);
+  if (source.kind === 'gone') return 'the source image is gone';
+  if (source.kind !== 'usable') return 'the source image is not usable';
+  return owner === undefined
+    ? 'the source image is under the key that AWS manages'
+    : `the source image belongs to account ${owner}`;
 }
 
 /** A copy that is under way, or not taken over yet, will be an origin by itself. */
@@ -59,7 +104,16 @@ function reportNone(pass: Pass, version: Version, target: Target, subject: strin
   const coming = copies.find(({ image }) => image.state === 'available') ?? copies.find(isUnderWay);
   if (coming) {
     const until = coming.image.state === 'available' ? 'is taken over by this policy' : 'is ready';
-    const message = `the source image is not usable; it is copied from ${coming.image.id} in ${targetKey(coming.target)} once that ${until}`;
+    const message = `${whyNotTheSource(pass, version)}; it is copied from ${coming.image.id} in ${targetKey(coming.target)} once that ${until}`;
+    pass.draft.wait({ part, subject, target, message });
+    return;
+  }
+  if (version.source.kind === 'usable') {
+    const first = firstTarget(pass, version);
+    const where = first
+      ? `in ${targetKey(first)}`
+      : `in account ${pass.owner.source.account}, where none can be made now`;
+    const message = `${whyNotTheSource(pass, version)}; it is copied from the copy ${where}`;
     pass.draft.wait({ part, subject, target, message });
     return;
   }
@@ -77,9 +131,13 @@ function refuseMarketplace(
   subject: string,
   productCodes: readonly string[],
 ): void {
+  const wayOut =
+    ownerOfSources(pass.spec) === undefined
+      ? `List account ${target.account} in sharing.accounts instead of accounts, so that it may launch the image, or build one there`
+      : `Subscribe account ${target.account} to the product, build an image of your own there, and make that the source`;
   refuse(pass, target, subject, {
     code: 'MarketplaceImage',
-    message: `${version.id} carries the AWS Marketplace product ${productCodes.join(', ')}, and EC2 copies such an image, and what was made from it, within its own account only. List account ${target.account} in sharing.accounts instead of accounts, so that it may launch the image, or build one there`,
+    message: `${version.id} carries the AWS Marketplace product ${productCodes.join(', ')}, and EC2 copies such an image, and what was made from it, within its own account only. ${wayOut}`,
   });
 }
 

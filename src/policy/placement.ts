@@ -2,7 +2,7 @@ import { attemptFor } from './attempts.ts';
 import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey } from './encryption.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
-import { originOf } from './origin.ts';
+import { originOf, whyNotTheSource } from './origin.ts';
 import { inventoryOf, isReadOnly, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { precedingRival } from './rivals.ts';
@@ -92,10 +92,10 @@ function place(
   const copies = version.copies.get(key) ?? [];
   if (isContested(pass, version, target, subject)) return undefined;
 
-  const origin = originOf(pass, version, target, open, subject);
-  if (!origin) return undefined;
   const asked = askedKey(pass, target);
   if (asked.kind === 'refused') draft.block({ part: 'replication', subject, target, ...asked.blocked });
+  const origin = originOf(pass, version, target, open, subject);
+  if (!origin) return undefined;
   const attempt = attemptFor(pass, version, target, copies, subject);
   const encrypted = asked.kind === 'any' || asked.kind === 'key' ? asked : undefined;
   if (!attempt || !encrypted || !staysShareable(pass, version, origin, target, encrypted)) {
@@ -145,7 +145,7 @@ function place(
     kind: 'CopyImage',
     target,
     subject,
-    reason: reasonFor(version, origin, attempt, owner.source, copies.find(isThere)),
+    reason: reasonFor(pass, version, origin, attempt, copies.find(isThere)),
     call: {
       do: 'copy',
       sourceImage: version.id,
@@ -164,6 +164,7 @@ function place(
       }),
       ...(encrypted.kind === 'key' && { kmsKeyId: encrypted.arn ?? encrypted.name }),
       attempt,
+      ...(origin.isForeign && { foreignOwner: origin.target.account }),
     },
     needs: reach.after,
     follows: olderCopy === undefined ? [] : [olderCopy],
@@ -195,25 +196,13 @@ function isContested(pass: Pass, version: Version, target: Target, subject: stri
   return true;
 }
 
-function reasonFor(
-  version: Version,
-  origin: Origin,
-  attempt: Attempt,
-  source: Target,
-  replaced: Copy | undefined,
-): string {
+function reasonFor(pass: Pass, version: Version, origin: Origin, attempt: Attempt, replaced: Copy | undefined): string {
   const from = origin.isSource
     ? ''
-    : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because the source is ${whyNotTheSource(version)}`;
+    : `, from copy ${origin.image.id} in ${targetKey(origin.target)} because ${whyNotTheSource(pass, version)}`;
   const again = attempt.count === 0 ? '' : `; the copy before it was lost or failed (${attempt.count} so far)`;
-  const crossing = origin.target.account === source.account && origin.isSource ? '' : from;
   const why = replaced
     ? `${replaced.image.id} is under another key than the policy asks for`
     : 'wanted here and missing';
-  return `${why}${crossing}${again}`;
-}
-
-function whyNotTheSource({ source }: Version): string {
-  if (source.kind === 'usable') return 'under the key that AWS manages';
-  return source.kind === 'gone' ? 'gone' : 'not usable';
+  return `${why}${from}${again}`;
 }

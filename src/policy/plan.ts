@@ -17,6 +17,8 @@ export type Call =
       /** The key to encrypt with; undefined: as EC2 does by itself. */
       readonly kmsKeyId?: string;
       readonly attempt: Attempt;
+      /** The account that owns the origin, where nobody of us can let anyone read it. */
+      readonly foreignOwner?: string;
     }
   | { readonly do: 'tag'; readonly resources: readonly string[]; readonly tags: Tags }
   | { readonly do: 'untag'; readonly resources: readonly string[]; readonly keys: readonly string[] }

@@ -101,7 +101,7 @@ function madeForImages(pass: Pass): Map<string, Snapshot[]> {
  * somebody else would be taken for ours.
  */
 export function clearRemovalMarks(pass: Pass): void {
-  if (inventoryOf(pass, pass.owner.source) === undefined) return;
+  if (pass.set.sources === undefined) return;
   for (const version of pass.set.versions) {
     for (const copy of [...version.copies.values()].flat()) {
       const { image, target, ownership } = copy;
@@ -134,7 +134,7 @@ export function madeFor(snapshot: Snapshot): string | undefined {
  * they stay: their ids and dates are what the next attempt is reckoned from.
  */
 export function cleanUpFailed(pass: Pass): void {
-  if (inventoryOf(pass, pass.owner.source) === undefined) return;
+  if (pass.set.sources === undefined) return;
   for (const version of pass.set.versions) {
     for (const copies of version.copies.values()) {
       for (const copy of copies) {

@@ -4,7 +4,7 @@ import { originalOf, surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
 import { DAY_MS, type Image, type Target } from './model.ts';
 import type { Objection } from './objection.ts';
-import { inventoryOf, label, type Pass } from './pass.ts';
+import { label, type Pass } from './pass.ts';
 import { type OpenOrigins, pendingCopiesFrom } from './pending-copies.ts';
 import { protectedBy, protectedByUs } from './protection.ts';
 import { ReadyCount } from './ready-count.ts';
@@ -40,9 +40,9 @@ interface Retiring {
  * first. Who objects is in the plan with its reason; the rest goes on.
  */
 export function retire(pass: Pass, open: OpenOrigins): void {
-  const { spec, set, owner } = pass;
+  const { spec, set } = pass;
   const rules = spec.retention;
-  if (!rules || stagesOf(rules).length === 0 || !inventoryOf(pass, owner.source)) return;
+  if (!rules || stagesOf(rules).length === 0 || !set.sources) return;
   if (rules.inUse === 'Ignore' && !pass.limits.allowIgnoreInUse) {
     pass.draft.block({
       part: 'retention',

@@ -1,6 +1,7 @@
-import { type Target, type TargetKey, targetKey } from './model.ts';
+import { type Image, listingKey, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, type Pass, type Rival } from './pass.ts';
 import { familyOf, select } from './selection.ts';
+import { ownerOfSources, sharedListing } from './shared-sources.ts';
 import { newestWanted, targetsOf } from './standing.ts';
 import type { Version } from './versions.ts';
 
@@ -46,13 +47,23 @@ function precedes(left: Pick<Rival, 'createdAt' | 'owner'>, right: Pick<Rival, '
   return left.owner.uid < right.owner.uid;
 }
 
-/** Which source images a rival wants, as far as its sources tell. */
+/** Which source images a rival wants, as far as its sources tell; none where they belong to another account than ours. */
 function wantedBy(rival: Rival, pass: Pass): ReadonlySet<string> {
+  if (ownerOfSources(rival.spec) !== ownerOfSources(pass.spec)) return new Set();
   const groupBy = rival.spec.source.groupBy ?? [];
-  const images = [...(inventoryOf(pass, pass.owner.source)?.images.values() ?? [])]
+  const images = [...(sourcesOf(rival, pass)?.values() ?? [])]
     .filter((image) => image.state === 'available' && select(image, rival.spec.source.images) === 'selected')
     .sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
   const families = Map.groupBy(images, (image) => familyOf(image.architecture, image.tags, groupBy));
   const newest = newestWanted(rival.spec);
   return new Set([...families.values()].flatMap((family) => family.slice(0, newest).map(({ id }) => id)));
+}
+
+/** Images of another account are listed by selector: which are the newest, only the rival's own listing tells. */
+function sourcesOf({ spec }: Rival, pass: Pass): ReadonlyMap<string, Image> | undefined {
+  const listing = sharedListing(spec, new Map());
+  if (!listing) return pass.set.sources;
+  const answer = inventoryOf(pass, pass.owner.source)?.sharedImages.get(listingKey(listing));
+  if (!answer) pass.draft.need({ kind: 'sharedImages', target: pass.owner.source, listing });
+  return answer?.ok ? answer.value : pass.set.sources;
 }

@@ -11,6 +11,8 @@ export interface Origin {
   readonly target: Target;
   /** The source image itself, which has to be claimed before it is changed. */
   readonly isSource: boolean;
+  /** It belongs to another account, which alone can let anybody read it. */
+  readonly isForeign?: true;
 }
 
 /** Whether an account can copy an origin: now, once some actions are done, or not yet. */
@@ -23,7 +25,7 @@ export type Reach = { readonly kind: 'within'; readonly after: readonly string[]
  */
 export function openFor(pass: Pass, origin: Origin, account: string): Reach {
   const { draft } = pass;
-  if (origin.target.account === account) return { kind: 'within', after: [] };
+  if (origin.target.account === account || origin.isForeign) return { kind: 'within', after: [] };
   const subject = label(origin.image.name, origin.image.id);
   const launch = launchGrantsOf(pass, origin.target, origin.image, subject, 'replication');
   const closed = closedSnapshots(pass, origin, account);

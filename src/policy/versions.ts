@@ -1,8 +1,19 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { isUnder, keyIn } from './encryption.ts';
 import { type Owner, type Ownership, ownershipOf } from './identity.ts';
-import { type Image, type Inventory, type Target, type TargetKey, type TargetView, targetKey } from './model.ts';
+import {
+  type Answer,
+  type Image,
+  type Inventory,
+  listingKey,
+  type SharedListing,
+  type Target,
+  type TargetKey,
+  type TargetView,
+  targetKey,
+} from './model.ts';
 import { familyOf, isExcluded, select } from './selection.ts';
+import { ownerOfSources, sharedListing } from './shared-sources.ts';
 import { disabledByUs } from './stages.ts';
 import { mayTravel, TAG, timeIn } from './tags.ts';
 import { type Attempt, attemptIn } from './token.ts';
@@ -67,6 +78,13 @@ export interface VersionSet {
   /** By `foreignKey`. */
   readonly foreign: ReadonlyMap<string, ForeignCopy>;
   readonly lookalikes: readonly Lookalike[];
+  /** The images among which sources are looked for; undefined while they could not be listed. */
+  readonly sources: ReadonlyMap<string, Image> | undefined;
+  /** Where another account owns the sources: what is listed of it, and what came of that. */
+  readonly shared?: {
+    readonly listing: SharedListing;
+    readonly answer: Answer<ReadonlyMap<string, Image>> | undefined;
+  };
   /** Source images that match but cannot be used yet, or never: pending and failed ones. */
   readonly unready: readonly Image[];
 }
@@ -89,7 +107,9 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
   const versions: Version[] = [];
   const unready: Image[] = [];
   const home = sourceView?.kind === 'observed' ? sourceView.inventory : undefined;
-  const sources = home?.images;
+  const listing = sharedListing(spec, copies);
+  const answer = listing && home?.sharedImages.get(listingKey(listing));
+  const sources = listing ? (answer?.ok ? answer.value : undefined) : home?.images;
   for (const image of sources?.values() ?? []) {
     if (image.state === 'deregistered') continue;
     const own = copies.get(image.id);
@@ -107,7 +127,7 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
   versions.sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
   unready.sort((left, right) => (left.id < right.id ? -1 : 1));
   lookalikes.sort((left, right) => (left.image.id < right.image.id ? -1 : 1));
-  return { versions, foreign, lookalikes, unready };
+  return { versions, foreign, lookalikes, unready, sources, ...(listing && { shared: { listing, answer } }) };
 }
 
 interface Found {
@@ -167,7 +187,7 @@ function servesAtHome(
   home: Inventory | undefined,
   source: SourceState,
 ): boolean | undefined {
-  if (source.kind !== 'usable') return false;
+  if (source.kind !== 'usable' || ownerOfSources(spec) !== undefined) return false;
   const asked = keyIn(spec, owner.source, home);
   if (asked.kind === 'any') return true;
   return asked.kind === 'key' && asked.arn !== undefined ? isUnder(home, source.image, asked.arn) : undefined;

@@ -132,6 +132,16 @@ const RULES: readonly SpecCase[] = [
   ),
   ...ruled(
     'spec.source.images',
+    'must hold names or ids where owner is another account: not everything that it shares is looked through',
+    {
+      'images of another account by name': images({ names: ['web'], owner: '999988887777' }),
+      'images of another account by id': images({ ids: ['ami-0123456789abcdef0'], owner: '999988887777' }),
+      'own images by tag': images({ tags: { app: 'web' }, owner: 'self' }),
+    },
+    { 'images of another account by tag alone': images({ tags: { app: 'web' }, owner: '999988887777' }) },
+  ),
+  ...ruled(
+    'spec.source.images',
     'tag keys must be 1 to 128 characters long',
     { 'a selector with a tag key of 128 characters': images({ tags: { ['k'.repeat(128)]: 'v' } }) },
     {
@@ -214,6 +224,19 @@ const RULES: readonly SpecCase[] = [
       { name: `source.${field} changes`, before: policy({}), object: other, rule, refused },
     ];
   }),
+  ...['self', '999988887777'].map((owner): SpecCase => {
+    const rule = 'source.images.owner must not change: create another policy for another source';
+    const refused = { field: 'spec.source.images.owner', message: rule };
+    const before = images({ ...IMAGES, owner: '888899990000' });
+    const object = images({ names: ['x'], owner });
+    return { name: `source.images.owner changes to ${owner}`, before, object, rule, refused };
+  }),
+  {
+    name: 'source.images.owner is left out, which was self',
+    before: images({ ...IMAGES, owner: 'self' }),
+    object: policy({}),
+    rule: 'source.images.owner must not change: create another policy for another source',
+  },
 ];
 
 /** Beyond a bound of a field, or not of its kind. */
@@ -273,7 +296,7 @@ const refusals: readonly [name: string, field: string, message: string, object: 
     'supported values: "i386", "x86_64", "arm64", "x86_64_mac", "arm64_mac"',
     images({ architectures: ['amd64'] }),
   ],
-  ['a foreign owner', 'spec.source.images.owner', 'supported values: "self"', images({ ...IMAGES, owner: 'amazon' })],
+  ['an owner by name', 'spec.source.images.owner', 'should match', images({ ...IMAGES, owner: 'amazon' })],
   [
     '6 tag keys to group by',
     'spec.source.groupBy',

@@ -66,7 +66,7 @@ describe('a source under the key that AWS manages', () => {
     const plan = world.plan(keyed);
     expect(into(plan, AWAY).map(({ origin }) => origin)).toEqual([{ imageId: first, ...SOURCE }]);
     expect(plan.actions.find(({ call }) => call.do === 'copy')?.reason).toBe(
-      `wanted here and missing, from copy ${first} in 111122223333/us-east-1 because the source is under the key that AWS manages`,
+      `wanted here and missing, from copy ${first} in 111122223333/us-east-1 because the source image is under the key that AWS manages`,
     );
     expect(kinds(plan)).not.toContain('ClaimSource');
   });

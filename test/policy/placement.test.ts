@@ -194,7 +194,7 @@ describe('the origin of a copy', () => {
     const plan = world.plan(spec());
     expect(placed(plan)).toEqual([`1 ${targetKey(SOURCE)}`]);
     expect(callOf(copies(plan)[0]).origin.imageId).toBe(copy);
-    expect(copies(plan)[0]?.reason).toContain('because the source is gone');
+    expect(copies(plan)[0]?.reason).toContain('because the source image is gone');
   });
 
   it.each(['pending', 'transient'] as const)('is waited for while the only copy is %s', (state) => {

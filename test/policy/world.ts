@@ -79,6 +79,7 @@ interface Place {
   readonly usage: Map<string, Answer<UsageReport>>;
   readonly keys: Map<string, Answer<Key>>;
   readonly snapshotKeys: Map<string, Answer<string>>;
+  readonly sharedImages: Map<string, Answer<ReadonlyMap<string, Image>>>;
   encryption: Answer<EncryptionDefaults>;
   publicBlocked?: Answer<boolean> | undefined;
   bin: Answer<ReadonlySet<string>>;
@@ -113,6 +114,7 @@ export class World {
         usage: new Map(),
         keys: new Map(),
         snapshotKeys: new Map(),
+        sharedImages: new Map(),
         encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
         bin: { ok: true, value: new Set() },
         readOnly: false,
@@ -292,6 +294,7 @@ function viewOf(place: Place): TargetView {
     usageReports: new Map(place.usage),
     keys: new Map(place.keys),
     snapshotKeys: new Map(place.snapshotKeys),
+    sharedImages: new Map(place.sharedImages),
     encryption: place.encryption,
     ...(place.publicBlocked && { publicBlocked: place.publicBlocked }),
     bin: place.bin,

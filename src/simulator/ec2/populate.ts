@@ -71,7 +71,7 @@ function addImage(world: SimWorld, place: Place, given: SeedImage): void {
         description: '',
         tags: {},
         sizeGiB,
-        permissions: [],
+        permissions: [...new Set(given.createVolumePermissions)].toSorted(),
         deleted: false,
         ...encryption,
       },

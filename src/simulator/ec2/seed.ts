@@ -37,6 +37,8 @@ const image = z
         public: z.boolean().default(false),
       })
       .optional(),
+    /** Accounts that may create volumes from its snapshots, which it takes to copy it. */
+    createVolumePermissions: z.array(accountId).default([]),
     lastLaunchedDays: days.optional(),
     deregistrationProtection: z.boolean().default(false),
     productCodes: z.array(z.string()).default([]),
