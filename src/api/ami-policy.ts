@@ -249,6 +249,36 @@ const retention = withRules(
   ordered('deprecateAfterDays', 'deleteAfterDays'),
 ).meta({ description: 'How long versions are kept. Absent: nothing is ever retired.' });
 
+const publish = withRules(
+  z.object({
+    ssmParameter: z
+      .string()
+      .max(512)
+      .regex(/^\/[^\s]+$/)
+      .meta({
+        description:
+          'The name of the parameter, in every target, with {KEY} for the values of the source.groupBy tags and {architecture}: /ami/{app}/{architecture}. Its data type is aws:ec2:image.',
+      }),
+    gate: z.enum(['All', 'Target']).default('All').meta({
+      description:
+        'When a parameter moves: `All`, when the version is copied, tagged and shared in every target; `Target`, each target by itself.',
+    }),
+    pin: setOf(
+      z.string().min(1).max(128),
+      100,
+      'Ids or exact names of source images that are wanted, and published in place of the newest of their families: the way back.',
+    ).optional(),
+  }),
+  {
+    rule: "!self.ssmParameter.startsWith('/aws') && !self.ssmParameter.startsWith('/ssm')",
+    message: 'the name must not begin with /aws or /ssm, which belong to AWS',
+    fieldPath: '.ssmParameter',
+  },
+).meta({
+  description:
+    'A parameter of SSM Parameter Store in every target that points at the newest version of each family. Absent: nothing is published.',
+});
+
 const spec = withRules(
   z.object({
     suspend: z.boolean().default(false).meta({
@@ -288,6 +318,7 @@ const spec = withRules(
     tags: tags.optional(),
     sharing: sharing.optional(),
     retention: retention.optional(),
+    publish: publish.optional(),
     protection: z.boolean().default(false).meta({
       description:
         'Deregistration protection on the copies of wanted versions. It is taken off again when a version is no longer wanted. Protection that somebody else has switched on keeps an image. Default false.',
@@ -306,6 +337,17 @@ const spec = withRules(
     rule: '!has(self.sharing) || !has(self.sharing.public) || !self.sharing.public || (self.regions.all(r, !has(r.kmsKeyId)) && (!has(self.accounts) || self.accounts.all(a, !has(a.regions) || a.regions.all(r, !has(r.kmsKeyId)))))',
     message: 'with sharing.public no region must have a kmsKeyId: what is encrypted cannot be public',
     fieldPath: '.sharing',
+  },
+  {
+    rule: "!has(self.publish) || !has(self.source.groupBy) || self.source.groupBy.all(k, self.publish.ssmParameter.contains('{' + k + '}'))",
+    message:
+      'publish.ssmParameter must hold {KEY} for every key of source.groupBy: each family needs a name of its own',
+    fieldPath: '.publish',
+  },
+  {
+    rule: "!has(self.publish) || self.publish.ssmParameter.contains('{architecture}') || (has(self.source.images.architectures) && size(self.source.images.architectures) == 1)",
+    message: 'publish.ssmParameter must hold {architecture} unless source.images.architectures selects exactly one',
+    fieldPath: '.publish',
   },
   {
     rule: '!has(self.accounts) || has(self.sharing) || self.accounts.all(a, !has(a.share) || !a.share)',

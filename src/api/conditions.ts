@@ -12,6 +12,7 @@ export const CONDITION_TYPES = [
   'SourceResolved',
   'Replicated',
   'Shared',
+  'Published',
   'RetentionApplied',
 ] as const;
 type ConditionType = (typeof CONDITION_TYPES)[number];

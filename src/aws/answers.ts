@@ -15,6 +15,8 @@ import {
   type LaunchGrants,
   listingKey,
   type Need,
+  type OwnParameter,
+  type Parameter,
   type References,
   subjectOf,
   type UsageReport,
@@ -23,6 +25,7 @@ import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { readEncryption, readKey, readPublicBlocked, readSnapshotKey } from './encryption-settings.ts';
 import { grantsFrom } from './from-sdk.ts';
 import { type Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
+import { listOwnParameters, readParameter } from './parameters.ts';
 import { readReferences } from './references.ts';
 import { listShared } from './shared-images.ts';
 import { readUsageReport } from './usage-reports.ts';
@@ -53,6 +56,7 @@ const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence
 export class Answers {
   readonly #ec2: ServiceApi;
   readonly #kms: ServiceApi;
+  readonly #ssm: ServiceApi;
   readonly #clock: Clock;
   readonly #overlay: Overlay;
   readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
@@ -63,6 +67,9 @@ export class Answers {
   readonly #snapshotKeys = new Map<string, Read<string>>();
   readonly #sharedImages = new Map<string, Read<ReadonlyMap<string, Image>>>();
   readonly #encryption = new Map<'encryption', Read<EncryptionDefaults>>();
+  readonly #parameters = new Map<string, Read<Parameter | undefined>>();
+  readonly #pointed = new Map<string, OwnParameter & { readonly value: string; readonly at: number }>();
+  readonly #ownParameters = new Map<string, Read<readonly OwnParameter[]>>();
   readonly #publicBlocked = new Map<'publicBlocked', Read<boolean>>();
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
   readonly #asking = new Map<string, Promise<void>>();
@@ -70,6 +77,7 @@ export class Answers {
   constructor(services: TargetServices, clock: Clock, overlay: Overlay) {
     this.#ec2 = services.ec2;
     this.#kms = services.kms;
+    this.#ssm = services.ssm;
     this.#clock = clock;
     this.#overlay = overlay;
   }
@@ -110,6 +118,10 @@ export class Answers {
     const asRead = <T>(_: string, value: T): T => value;
     const overlay = this.#overlay;
     const bin = recent(this.#bin, from.evidence, asRead).get('bin');
+    for (const [name, { at }] of this.#pointed) if (now - at > SETTLES_WITHIN_MS) this.#pointed.delete(name);
+    const ownFrom = this.#pointed.size > 0 ? unanswered : from.evidence;
+    // One cluster asks, so that there is one list.
+    const [ownParameters] = recent(this.#ownParameters, ownFrom, (_, listed) => this.#withPointed(listed)).values();
     const publicBlocked = recent(this.#publicBlocked, from.evidence, asRead).get('publicBlocked');
     const encryption = recent(this.#encryption, from.evidence, asRead).get('encryption');
     return {
@@ -120,11 +132,32 @@ export class Answers {
       keys: recent(this.#keys, from.evidence, asRead),
       // The key of a snapshot never changes.
       snapshotKeys: recent(this.#snapshotKeys, Number.NEGATIVE_INFINITY, asRead),
+      parameters: recent(this.#parameters, (name) => (this.#pointed.has(name) ? unanswered : from.evidence), asRead),
+      pointed: new Map([...this.#pointed].map(([name, { value }]) => [name, value])),
+      ...(ownParameters && { ownParameters }),
       ...(publicBlocked && { publicBlocked }),
       sharedImages: recent(this.#sharedImages, from.listing ?? from.evidence, asRead),
       ...(encryption && { encryption }),
       ...(bin && { bin }),
     };
+  }
+
+  /** A parameter was set: what it shows must be read back, and may be the old value for a while. */
+  parameterPut(name: string, value: string, description: string): void {
+    this.#pointed.set(name, { name, description, value, at: this.#clock.monotonic() });
+    this.#parameters.delete(name);
+  }
+
+  parameterDeleted(name: string): void {
+    this.#pointed.delete(name);
+    this.#parameters.delete(name);
+    this.#ownParameters.clear();
+  }
+
+  /** SSM lists a parameter only once it has checked the value. */
+  #withPointed(listed: readonly OwnParameter[]): readonly OwnParameter[] {
+    const others = listed.filter(({ name }) => !this.#pointed.has(name));
+    return [...others, ...[...this.#pointed.values()].map(({ name, description }) => ({ name, description }))];
   }
 
   /**
@@ -175,6 +208,18 @@ export class Answers {
         this.#snapshotKeys.set(need.snapshotId, {
           at,
           answer: await answered(() => readSnapshotKey(this.#ec2, need.snapshotId, options), options.signal),
+        });
+        return;
+      case 'parameter':
+        this.#parameters.set(need.name, {
+          at,
+          answer: await answered(() => readParameter(this.#ssm, need.name, options), options.signal),
+        });
+        return;
+      case 'ownParameters':
+        this.#ownParameters.set(need.cluster, {
+          at,
+          answer: await answered(() => listOwnParameters(this.#ssm, need.cluster, options), options.signal),
         });
         return;
       case 'publicBlocked':

@@ -12,6 +12,7 @@ import { claim } from './claim-call.ts';
 import { copy } from './copy-call.ts';
 import { deleteSnapshot, deregister, disable } from './destructive-calls.ts';
 import type { OpenTarget } from './inventories.ts';
+import { deleteParameter, putParameter } from './parameters.ts';
 import { sdkTags } from './sdk-tags.ts';
 import { modifyStage } from './stage-calls.ts';
 import { requestUsage } from './usage-reports.ts';
@@ -40,6 +41,10 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
       return await claim(call, open, options);
     case 'modifyLaunch':
       return await modifyLaunch(call, open);
+    case 'putParameter':
+      return await putParameter(call, open, options);
+    case 'deleteParameter':
+      return await deleteParameter(call, open, options);
     case 'makePublic':
       return await makePublic(call, open);
     case 'modifyVolume':

@@ -17,6 +17,8 @@ const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
     ],
     capacity: [
       'ResourceLimitExceeded',
+      'ParameterLimitExceeded',
+      'TooManyUpdates',
       'PendingSnapshotLimitExceeded',
       'ConcurrentSnapshotLimitExceeded',
       'SnapshotLimitExceeded',
@@ -33,8 +35,15 @@ const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
       'KMSInternalException',
       'ServerInternal',
     ],
-    notFound: ['InvalidAMIID.NotFound', 'InvalidSnapshot.NotFound', 'InvalidSnapshotID.NotFound', 'NotFoundException'],
+    notFound: [
+      'ParameterNotFound',
+      'InvalidAMIID.NotFound',
+      'InvalidSnapshot.NotFound',
+      'InvalidSnapshotID.NotFound',
+      'NotFoundException',
+    ],
     wrongState: [
+      'ParameterAlreadyExists',
       'InvalidAMIID.Unavailable',
       'InvalidSnapshot.InUse',
       'IncorrectState',

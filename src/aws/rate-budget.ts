@@ -32,6 +32,10 @@ const SIZES: ReadonlyMap<string, Size> = new Map([
   ['DeleteSnapshot', { burst: 100, refill: 5 }],
   ['CreateTags', { burst: 100, refill: 10 }],
   ['DeleteTags', { burst: 100, refill: 10 }],
+  // By the standard throughput of SSM, which is not documented per action for all of them.
+  ['PutParameter', { burst: 3, refill: 3 }],
+  ['DeleteParameter', { burst: 5, refill: 5 }],
+  ['DescribeParameters', { burst: 5, refill: 3 }],
 ]);
 const READS: Size = { burst: 100, refill: 20 };
 const OTHER_WRITES: Size = { burst: 50, refill: 5 };

@@ -196,6 +196,14 @@ export class TargetInventory {
     return this.overlay.snapshots(only(snapshots, id), begun).get(id);
   }
 
+  parameterPut(name: string, value: string, description: string): void {
+    this.#answers.parameterPut(name, value, description);
+  }
+
+  parameterDeleted(name: string): void {
+    this.#answers.parameterDeleted(name);
+  }
+
   /** Asks AWS for what a plan needs to know, image by image. A refusal becomes an answer too. */
   async fetch(need: Need, options: CallOptions): Promise<void> {
     await this.#answers.fetch(need, options);

@@ -11,6 +11,7 @@ export interface Grant {
 
 const IMAGES = 'arn:aws:ec2:*::image/*';
 const REPORTS = 'arn:aws:ec2:*:*:image-usage-report/*';
+const PARAMETERS = 'arn:aws:ssm:*:*:parameter/*';
 const SNAPSHOTS = 'arn:aws:ec2:*::snapshot/*';
 /** What a copy and its snapshots carry from the moment they are made: nothing else is ever deleted. */
 const OURS = { Null: { 'aws:ResourceTag/amifleet.io/policy-uid': 'false' } };
@@ -51,6 +52,13 @@ export const GRANTS = {
   // Sources are shared as well. They carry the claim by then, but tags reach IAM late.
   ShareImages: { kind: 'write', resources: [IMAGES], condition: NOT_PUBLIC },
   SharePublicly: { kind: 'public', resources: [IMAGES], condition: { StringEquals: { 'ec2:Add/group': 'all' } } },
+  // Which names, only the owner of the account can say: narrow it to yours.
+  Publish: { kind: 'write', resources: [PARAMETERS] },
+  Unpublish: {
+    kind: 'write',
+    resources: [PARAMETERS],
+    condition: { Null: { 'aws:ResourceTag/amifleet.io/policy-uid': 'false' } },
+  },
   ShareSnapshots: { kind: 'write', resources: [SNAPSHOTS], condition: NOT_PUBLIC },
   ReportUse: { kind: 'write', resources: [IMAGES, REPORTS] },
   RetireCopies: { kind: 'write', resources: [IMAGES], condition: OURS },
@@ -91,6 +99,11 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
       'imagebuilder:GetContainerRecipe',
     ],
   },
+  GetParameterCommand: { Read: ['ssm:GetParameter'] },
+  DescribeParametersCommand: { Read: ['ssm:DescribeParameters'] },
+  // SSM looks at the image with the rights of the caller before it takes its id.
+  PutParameterCommand: { Publish: ['ssm:PutParameter', 'ssm:AddTagsToResource'], Read: ['ec2:DescribeImages'] },
+  DeleteParameterCommand: { Unpublish: ['ssm:DeleteParameter'] },
   GetImageBlockPublicAccessStateCommand: { Read: ['ec2:GetImageBlockPublicAccessState'] },
   GetEbsEncryptionByDefaultCommand: { Read: ['ec2:GetEbsEncryptionByDefault'] },
   GetEbsDefaultKmsKeyIdCommand: { Read: ['ec2:GetEbsDefaultKmsKeyId'] },

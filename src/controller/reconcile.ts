@@ -247,6 +247,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     targets,
     rivals: request.rivals,
     contests: engine.contests.contests,
+    published: policy.status?.conditions?.some(({ type }) => type === 'Published') ?? false,
     abandoned: request.scope?.abandoned ?? [],
     ...(request.livePolicies && { livePolicies: request.livePolicies }),
     ...(scene.nodeClasses && { nodeClasses: scene.nodeClasses }),

@@ -15,7 +15,7 @@ const MAX_MESSAGE = 2000;
 export function conditionsOf(outcome: Outcome): Finding[] {
   const { input, plan } = outcome;
   const parts = new Map<Part, PartState>();
-  for (const part of ['access', 'source', 'replication', 'sharing', 'retention', 'deletion'] as const) {
+  for (const part of ['access', 'source', 'replication', 'sharing', 'publishing', 'retention', 'deletion'] as const) {
     parts.set(part, stateOf(outcome, part));
   }
   const findings: Finding[] = [];
@@ -34,6 +34,11 @@ export function conditionsOf(outcome: Outcome): Finding[] {
     add('Replicated', 'replication', ['AllCopiesReady', outcome.counts.summary]);
     if (input.spec.sharing)
       add('Shared', 'sharing', ['SharedAsListed', 'launch permissions are as the policy lists them']);
+    if (input.spec.publish || (input.published && parts.get('publishing')?.reason !== undefined))
+      add('Published', 'publishing', [
+        'PublishedAsReady',
+        'every parameter points at the newest version that is ready',
+      ]);
     if (input.spec.retention) add('RetentionApplied', 'retention', ['RetentionApplied', keptSummary(plan.blocked)]);
   }
   findings.push(...rootOf(outcome, parts, findings));
@@ -88,6 +93,7 @@ const UNDER_WAY: Readonly<Record<Part, string>> = {
   source: 'SourcePending',
   replication: 'Copying',
   sharing: 'Sharing',
+  publishing: 'Publishing',
   retention: 'Retiring',
   deletion: 'Deleting',
 };

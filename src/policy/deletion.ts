@@ -6,6 +6,7 @@ import type { Objection } from './objection.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { dropProtection, protectedBy, protectedByUs } from './protection.ts';
+import { isPublished, removeUnwanted } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { deleteLeftovers, parseKey, removeImage } from './removal.ts';
 import { originInUse } from './retirement.ts';
@@ -39,6 +40,7 @@ export function windDown(pass: Pass): boolean {
   if (isGivenUp(pass)) return seen && open.length === 0;
   // Without the source nobody knows which image is the last one.
   if (!inventoryOf(pass, pass.owner.source)) return false;
+  removeUnwanted(pass, new Set());
   const left = deleteCopies(pass);
   deleteLeftovers(pass);
   const idle = draft.actions.length === 0 && draft.waits.length === 0 && draft.needs().length === 0;
@@ -106,11 +108,13 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
     protectedBy(image, pass.spec.tags?.add) ??
     broken(image) ??
     (unfinished ? undefined : stillNeeded(pass, version, image, ready)) ??
+    (unfinished ? undefined : isPublished(pass, image, target)) ??
     (unfinished ? undefined : budget.objection(version)) ??
     (unfinished ? undefined : inUse(pass, image, target, subject));
   if (objection === 'asking') return;
   if (objection) {
-    const byItself = objection.code === 'DailyLimit' || objection.code === 'OriginInUse';
+    const byItself =
+      objection.code === 'Published' || objection.code === 'DailyLimit' || objection.code === 'OriginInUse';
     pass.draft.block({
       part: 'deletion',
       code: 'DeletionBlocked',

@@ -7,6 +7,7 @@ import { label, type Pass, type PlanInput } from './pass.ts';
 import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 import { keepProtection } from './protection.ts';
+import { publish } from './publishing.ts';
 import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './removal.ts';
 import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
@@ -70,6 +71,7 @@ function reconcile(pass: Pass): void {
   keepTags(pass);
   keepProtection(pass);
   shareImages(pass);
+  publish(pass);
   markCopies(pass);
   reportMassWithdrawals(pass);
   if (open) {

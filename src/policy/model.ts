@@ -122,6 +122,19 @@ export interface EncryptionDefaults {
   readonly key: string;
 }
 
+/** A parameter of SSM, by its name. */
+export interface Parameter {
+  readonly value: string;
+  /** Counts its changes. */
+  readonly version: number;
+}
+
+/** A parameter that carries the tag of a cluster. */
+export interface OwnParameter {
+  readonly name: string;
+  readonly description: string;
+}
+
 /** What one account does with an image, by a usage report of EC2. */
 export interface Usage {
   readonly account: string;
@@ -153,6 +166,12 @@ export interface Inventory {
   readonly keys: ReadonlyMap<string, Answer<Key>>;
   /** The ARN of the key of snapshots that the listing does not hold, by id; empty where they are not encrypted. */
   readonly snapshotKeys: ReadonlyMap<string, Answer<string>>;
+  /** Parameters by name; undefined as a value: there is none. */
+  readonly parameters: ReadonlyMap<string, Answer<Parameter | undefined>>;
+  /** What parameters were set to so lately that SSM may not show it yet, by name. */
+  readonly pointed: ReadonlyMap<string, string>;
+  /** The parameters of this cluster. Undefined when it was not asked. */
+  readonly ownParameters?: Answer<readonly OwnParameter[]>;
   /** Whether images may not be made public there. Undefined when it was not asked. */
   readonly publicBlocked?: Answer<boolean>;
   /** Images of other accounts that this one may launch, by `listingKey`. */
@@ -198,6 +217,8 @@ export type Need =
   | { readonly kind: 'sharedImages'; readonly target: Target; readonly listing: SharedListing }
   | { readonly kind: 'encryption'; readonly target: Target }
   | { readonly kind: 'publicBlocked'; readonly target: Target }
+  | { readonly kind: 'parameter'; readonly target: Target; readonly name: string }
+  | { readonly kind: 'ownParameters'; readonly target: Target; readonly cluster: string }
   | { readonly kind: 'bin'; readonly target: Target };
 
 /** What a need is about within its target; empty where there is only one such thing. */
@@ -205,6 +226,7 @@ export function subjectOf(need: Need): string {
   if ('imageId' in need) return need.imageId;
   if ('snapshotId' in need) return need.snapshotId;
   if ('listing' in need) return listingKey(need.listing);
+  if ('name' in need) return need.name;
   return 'key' in need ? need.key : '';
 }
 

@@ -43,6 +43,8 @@ export interface PlanInput {
   readonly rivals: readonly Rival[];
   /** How often what this policy gives or takes came undone by somebody else, by `contestKey`. Default: never. */
   readonly contests?: ReadonlyMap<string, Contest>;
+  /** Whether this policy has published something before, so that parameters of it may be left. Default: not. */
+  readonly published?: boolean;
   /** Accounts and targets that the owner of the policy has given up. Default: none. */
   readonly abandoned?: readonly string[];
   /** UIDs of the policies that this cluster holds; undefined where that is not known (file mode). */

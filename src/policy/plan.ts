@@ -26,6 +26,16 @@ export type Call =
   | { readonly do: 'requestUsage'; readonly imageId: string; readonly token: string }
   | { readonly do: 'claim'; readonly imageId: string; readonly value: string; readonly instead?: string }
   | { readonly do: 'modifyLaunch'; readonly imageId: string; readonly add: LaunchGrants; readonly remove: LaunchGrants }
+  /** Creates a parameter, or changes it: then `instead` is the version that was seen of it. */
+  | {
+      readonly do: 'putParameter';
+      readonly name: string;
+      readonly value: string;
+      readonly description: string;
+      readonly tags: Tags;
+      readonly instead?: number;
+    }
+  | { readonly do: 'deleteParameter'; readonly name: string; readonly description: string }
   /** Lets everybody launch an image: a call of its own, so that no mistake in a list of grants can do it. */
   | { readonly do: 'makePublic'; readonly imageId: string }
   | {
@@ -55,6 +65,8 @@ export const ACTION_KINDS = [
   'Share',
   'Unshare',
   'MakePublic',
+  'PublishImage',
+  'UnpublishImage',
   'ShareSnapshot',
   'UnshareSnapshot',
   'RevokeTemporaryGrant',
@@ -111,7 +123,7 @@ export interface Destruction {
 }
 
 /** Which part of the policy an observation speaks of; each part is one condition. */
-export type Part = 'access' | 'source' | 'replication' | 'sharing' | 'retention' | 'deletion';
+export type Part = 'access' | 'source' | 'replication' | 'sharing' | 'publishing' | 'retention' | 'deletion';
 
 /** Something that is not done. */
 export interface Blocked {

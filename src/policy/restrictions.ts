@@ -71,6 +71,8 @@ const PART: Readonly<Record<ActionKind, Part>> = {
   Share: 'sharing',
   Unshare: 'sharing',
   MakePublic: 'sharing',
+  PublishImage: 'publishing',
+  UnpublishImage: 'publishing',
   ShareSnapshot: 'sharing',
   UnshareSnapshot: 'sharing',
   CopyImage: 'replication',

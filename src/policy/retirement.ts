@@ -7,6 +7,7 @@ import type { Objection } from './objection.ts';
 import { label, type Pass } from './pass.ts';
 import { type OpenOrigins, pendingCopiesFrom } from './pending-copies.ts';
 import { protectedBy, protectedByUs } from './protection.ts';
+import { isPublished } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
 import { grantsOutsideSpec } from './shared-places.ts';
@@ -131,6 +132,8 @@ function objectionTo(stage: Stage, retiring: Retiring, leaving: Leaving): Object
   if (always || stage === 'deprecate') return always;
   // It is switched off in this very pass.
   if (protectedByUs(image)) return 'asking';
+  const published = isPublished(pass, image, target);
+  if (published) return published;
   return (
     originInUse(pass, image, open) ??
     wouldLeaveTooFew(pass, version, copy, ready) ??

@@ -83,7 +83,11 @@ export function standingsOf(spec: AmiPolicySpec, versions: readonly Version[], n
 
 function wantedIds(spec: AmiPolicySpec, versions: readonly Version[]): Set<string> {
   const candidates = versions.filter((version) => version.withdrawn === undefined && canBeHad(version));
-  return firstOfEachFamily(candidates, newestWanted(spec));
+  const ids = firstOfEachFamily(candidates, newestWanted(spec));
+  // What is pinned must be everywhere, however old it is.
+  const pin = new Set(spec.publish?.pin);
+  for (const { id, name } of candidates) if (pin.has(id) || pin.has(name)) ids.add(id);
+  return ids;
 }
 
 /** A version whose source is gone and none of whose copies came to anything is nothing to wish for. */

@@ -7,6 +7,7 @@ import {
   type Inventory,
   listingKey,
   type SharedListing,
+  type Tags,
   type Target,
   type TargetKey,
   type TargetView,
@@ -47,6 +48,8 @@ export interface Version {
   readonly createdAt: number;
   readonly architecture: string;
   readonly family: string;
+  /** The values of the groupBy tags. */
+  readonly group: Tags;
   readonly source: SourceState;
   /**
    * Whether the source image itself is the image of this version in its own account and region, where a copy is only
@@ -209,6 +212,7 @@ function withSource(
     createdAt: image.createdAt,
     architecture: image.architecture,
     family: familyOf(image.architecture, image.tags, groupBy),
+    group: groupOf(image.tags, groupBy),
     source,
     servesAtHome: serves,
     ...(withdrawn !== undefined && { withdrawn }),
@@ -242,12 +246,16 @@ function withoutSource(
     family: regrouped
       ? familyOf(witness.architecture, witness.tags, groupBy)
       : (witness.tags[TAG.family] ?? familyOf(witness.architecture, witness.tags, groupBy)),
+    group: groupOf(witness.tags, groupBy),
     source,
     servesAtHome: false,
     ...(withdrawn !== undefined && { withdrawn }),
     copies: byTarget(copies),
   };
 }
+
+const groupOf = (tags: Tags, groupBy: readonly string[]): Tags =>
+  Object.fromEntries(groupBy.map((key) => [key, tags[key] ?? '']));
 
 function comesFromSource(key: string, tags: AmiPolicySpec['tags']): boolean {
   if (tags?.fromSource === 'None' || tags?.exclude?.includes(key)) return false;

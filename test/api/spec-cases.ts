@@ -80,6 +80,48 @@ const staged = (earlier: string, later: string): SpecCase[] =>
 
 const RULES: readonly SpecCase[] = [
   ...ruled(
+    'spec.publish.ssmParameter',
+    'the name must not begin with /aws or /ssm, which belong to AWS',
+    { 'a parameter': policy({ publish: { ssmParameter: '/ami/{architecture}' } }) },
+    {
+      'a parameter of AWS': policy({ publish: { ssmParameter: '/aws/{architecture}' } }),
+      'a parameter of SSM': policy({ publish: { ssmParameter: '/ssm/{architecture}' } }),
+    },
+  ),
+  ...ruled(
+    'spec.publish',
+    'publish.ssmParameter must hold {KEY} for every key of source.groupBy: each family needs a name of its own',
+    {
+      'a parameter for each family': policy({
+        source: { ...SOURCE, groupBy: ['app'] },
+        publish: { ssmParameter: '/ami/{app}/{architecture}' },
+      }),
+    },
+    {
+      'one parameter for several families': policy({
+        source: { ...SOURCE, groupBy: ['app', 'os'] },
+        publish: { ssmParameter: '/ami/{app}/{architecture}' },
+      }),
+    },
+  ),
+  ...ruled(
+    'spec.publish',
+    'publish.ssmParameter must hold {architecture} unless source.images.architectures selects exactly one',
+    {
+      'a parameter of one architecture': policy({
+        source: { ...SOURCE, images: { ...IMAGES, architectures: ['arm64'] } },
+        publish: { ssmParameter: '/ami/web' },
+      }),
+    },
+    {
+      'one parameter for all architectures': policy({ publish: { ssmParameter: '/ami/web' } }),
+      'one parameter for two architectures': policy({
+        source: { ...SOURCE, images: { ...IMAGES, architectures: ['arm64', 'x86_64'] } },
+        publish: { ssmParameter: '/ami/web' },
+      }),
+    },
+  ),
+  ...ruled(
     'spec.sharing',
     'with sharing.public no region must have a kmsKeyId: what is encrypted cannot be public',
     {

@@ -70,7 +70,7 @@ describe('least privilege', () => {
       expect(action).toMatch(/^\w+:(Describe|Get|List)/);
     }
     const reads = actionsOf(account).filter((action) => /^(ec2|ssm|kms|imagebuilder):(Describe|Get|List)/.test(action));
-    expect(actionsOf(iamPolicy('account-read-only', 'aws')).sort()).toEqual([...new Set(reads)].sort());
+    expect(new Set(actionsOf(iamPolicy('account-read-only', 'aws')))).toEqual(new Set(reads));
   });
 
   it('lets the controller itself do nothing but assume the roles', () => {

@@ -46,7 +46,8 @@ const VALUES =
 const AWS_NAMES = [
   'AssumeRole GetCallerIdentity CreateImageUsageReport CreateTags DeleteTags ModifyImageAttribute ModifySnapshotAttribute ClientToken AwsError',
   'AuthFailure InvalidRequest InvalidSignatureException RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch',
-  'NotFoundException AccessDeniedException Enabled AWS',
+  'NotFoundException AccessDeniedException Enabled AWS All ParameterNotFound Equals String Name',
+  'PutParameter DeleteParameter DescribeParameters',
   'ExpiredToken ExpiredTokenException Normal Warning Namespace GET',
   'AMIsReady CloudFormation Karpenter Terraform OpenTofu Pulumi',
 ].flatMap((line) => line.split(' '));

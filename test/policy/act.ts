@@ -48,6 +48,22 @@ export class Acting {
         return undefined;
       case 'modifyLaunch':
         return this.#modifyLaunch(target, call);
+      case 'putParameter': {
+        const place = this.#world.place(target);
+        const before = place.parameters.get(call.name);
+        const version = before?.ok ? (before.value?.version ?? 0) : 0;
+        if (version !== (call.instead ?? 0)) throw new Error(`ParameterChanged: ${call.name}`);
+        place.parameters.set(call.name, { ok: true, value: { value: call.value, version: version + 1 } });
+        const others = place.ownParameters.filter(({ name }) => name !== call.name);
+        place.ownParameters = [...others, { name: call.name, description: call.description }];
+        return undefined;
+      }
+      case 'deleteParameter': {
+        const place = this.#world.place(target);
+        place.parameters.set(call.name, { ok: true, value: undefined });
+        place.ownParameters = place.ownParameters.filter(({ name }) => name !== call.name);
+        return undefined;
+      }
       case 'makePublic':
         return this.#modifyLaunch(target, {
           do: 'modifyLaunch',

@@ -34,7 +34,8 @@ export function violations(world: World, spec: Spec, plan: Plan): string[] {
 
 function resourcesOf({ call }: Action): readonly string[] {
   if (call.do === 'tag' || call.do === 'untag') return call.resources;
-  if (call.do === 'copy' || call.do === 'claim') return [];
+  if (call.do === 'copy' || call.do === 'claim' || call.do === 'putParameter' || call.do === 'deleteParameter')
+    return [];
   if (call.do === 'modifyVolume' || call.do === 'deleteSnapshot') return [call.snapshotId];
   return [call.imageId];
 }

@@ -11,6 +11,8 @@ import {
   type Key,
   type LaunchGrants,
   NO_GRANTS,
+  type OwnParameter,
+  type Parameter,
   type Snapshot,
   type Tags,
   type Target,
@@ -78,6 +80,8 @@ interface Place {
   readonly references: Map<string, Answer<readonly string[]>>;
   readonly usage: Map<string, Answer<UsageReport>>;
   readonly keys: Map<string, Answer<Key>>;
+  readonly parameters: Map<string, Answer<Parameter | undefined>>;
+  ownParameters: readonly OwnParameter[];
   readonly snapshotKeys: Map<string, Answer<string>>;
   readonly sharedImages: Map<string, Answer<ReadonlyMap<string, Image>>>;
   encryption: Answer<EncryptionDefaults>;
@@ -113,6 +117,8 @@ export class World {
         references: new Map(),
         usage: new Map(),
         keys: new Map(),
+        parameters: new Map(),
+        ownParameters: [],
         snapshotKeys: new Map(),
         sharedImages: new Map(),
         encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
@@ -293,6 +299,9 @@ function viewOf(place: Place): TargetView {
     references: new Map(place.references),
     usageReports: new Map(place.usage),
     keys: new Map(place.keys),
+    parameters: new Map(place.parameters),
+    pointed: new Map(),
+    ownParameters: { ok: true, value: place.ownParameters },
     snapshotKeys: new Map(place.snapshotKeys),
     sharedImages: new Map(place.sharedImages),
     encryption: place.encryption,

@@ -16,7 +16,32 @@ const isReady = ({ state, inRecycleBin }: Image): boolean => !inRecycleBin && st
 
 /** What a change of AWS breaks, each as a sentence that begins with the rule. */
 export function judgeCall(judged: JudgedCall): string[] {
-  return [...ownership(judged), ...destruction(judged), ...grants(judged), ...snapshots(judged), ...duplicates(judged)];
+  return [
+    ...pointers(judged),
+    ...ownership(judged),
+    ...destruction(judged),
+    ...grants(judged),
+    ...snapshots(judged),
+    ...duplicates(judged),
+  ];
+}
+
+/** What others wrote never changes; what is published is an image that can be launched there and is not withdrawn. */
+function* pointers({ before, after }: JudgedCall): Generator<string> {
+  const keyOf = ({ account, region, name }: WorldView['parameters'][number]): string => `${account}/${region} ${name}`;
+  const now = new Map(after.parameters.map((each) => [keyOf(each), each]));
+  const known = new Map(before.parameters.map((each) => [keyOf(each), each]));
+  for (const [key, was] of known)
+    if (was.tags[tag('policy-uid')] === undefined && now.get(key)?.value !== was.value)
+      yield `S1: parameter ${key} of somebody else was changed`;
+  for (const [key, { account, region, value }] of now) {
+    if (known.get(key)?.value === value) continue;
+    const image = after.images.find(({ id }) => id === value);
+    if (!image || !isReady(image) || image.account !== account || image.region !== region)
+      yield `parameter ${key} points at ${value}, which nobody can launch there`;
+    if (image?.tags[tag('withdrawn-since')] !== undefined)
+      yield `parameter ${key} points at ${value}, which is withdrawn`;
+  }
 }
 
 interface Pair<T> {

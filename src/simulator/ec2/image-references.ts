@@ -22,7 +22,7 @@ interface Reference {
   readonly arn: string;
 }
 
-/** Instances and launch templates of the own account and region that name an image; the world has nothing else that can. */
+/** Instances, launch templates and parameters of the own account and region that name an image. */
 export const describeImageReferences: Operation = {
   parameters: ['ImageId', 'IncludeAllResourceTypes', 'ResourceType', 'MaxResults', 'NextToken', 'DryRun'],
   mutates: false,
@@ -58,6 +58,7 @@ interface Asked {
   readonly instanceStates: readonly string[];
   /** Zero: none. */
   readonly templateDepth: number;
+  readonly parameters: boolean;
 }
 
 /** What is to be looked at: all types with their defaults, or those that are named, and the options of those. */
@@ -72,6 +73,7 @@ function askedOf({ query }: Call): Asked {
   return {
     instances: all || instances !== undefined,
     instanceStates: optionOf(instances, 'state-name') ?? ['running'],
+    parameters: all || named.has('ssm:Parameter'),
     templateDepth: all || templates ? depthOf(optionOf(templates, 'version-depth')) : 0,
   };
 }
@@ -113,6 +115,13 @@ function referencesOf({ place }: Call, asked: Asked): Reference[] {
     asked.templateDepth === 0 ? [] : versions.slice(-asked.templateDepth);
   return [
     ...instances.map(({ id, imageId }) => ({ imageId, resourceType: 'ec2:Instance', arn: arn('instance', id) })),
+    ...(asked.parameters ? [...place.parameters.values()] : [])
+      .filter(({ dataType }) => dataType === 'aws:ec2:image')
+      .map(({ name, versions }) => ({
+        imageId: versions.at(-1)?.value ?? '',
+        resourceType: 'ssm:Parameter',
+        arn: `arn:aws:ssm:${place.region}:${place.account}:parameter${name}`,
+      })),
     ...place.templates.flatMap((template) =>
       imagesOf(template).map((imageId) => ({
         imageId,

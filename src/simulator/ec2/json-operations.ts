@@ -1,4 +1,5 @@
 import { describeKey } from './describe-key.ts';
+import * as parameters from './parameters.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { Place } from './world.ts';
 
@@ -22,5 +23,11 @@ interface JsonOperation {
 /** Every operation of KMS and SSM that the simulator has, by service and name. */
 export const JSON_OPERATIONS: Readonly<Record<'kms' | 'ssm', Readonly<Record<string, JsonOperation>>>> = {
   kms: { DescribeKey: { mutates: false, run: describeKey } },
-  ssm: {},
+  ssm: {
+    DeleteParameter: { mutates: true, run: parameters.deleteParameter },
+    DescribeParameters: { mutates: false, run: parameters.describeParameters },
+    GetParameter: { mutates: false, run: parameters.getParameter },
+    GetParameterHistory: { mutates: false, run: parameters.getParameterHistory },
+    PutParameter: { mutates: true, run: parameters.putParameter },
+  },
 };

@@ -27,6 +27,10 @@ export function populate(seed: Seed, clock: Clock): SimWorld {
   for (const { place, seeded } of places) {
     for (const { image, tags } of seeded.instances)
       place.instances.push({ id: world.id(place, 'i'), imageId: idOf(world, place, image), tags, launchedAt: 0 });
+    for (const { name, value } of seeded.parameters) {
+      const first = { value, version: 1, seenAt: 0 };
+      place.parameters.set(name, { name, dataType: 'text', description: '', tags: {}, versions: [first] });
+    }
     const versions = Map.groupBy(seeded.launchTemplates, ({ name }) => name);
     for (const [name, entries] of versions) {
       const images = entries.map(({ image }) => idOf(world, place, image));

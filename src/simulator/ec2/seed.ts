@@ -71,6 +71,7 @@ const region = z
         }),
       )
       .default([]),
+    parameters: z.array(z.strictObject({ name: z.string().min(1), value: z.string().min(1) })).default([]),
     recycleBin: z.strictObject({ retentionDays: z.number().int().min(1).max(365) }).optional(),
   })
   .superRefine(({ keys, images, defaultEncryption }, context) => {

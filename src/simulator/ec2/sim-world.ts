@@ -95,6 +95,7 @@ export class SimWorld {
       instances: [],
       templates: [],
       usageReports: new Map(),
+      parameters: new Map(),
       keys,
       bin: new Map(),
       binDays: seeded?.recycleBin?.retentionDays,

@@ -31,6 +31,13 @@ export interface WorldView {
     readonly madeAt: number;
   })[];
   readonly keys: readonly (Where & SimKey)[];
+  /** With the value that was set last. */
+  readonly parameters: readonly (Where & {
+    readonly name: string;
+    readonly value: string;
+    readonly dataType: string;
+    readonly tags: Tags;
+  })[];
   /** Copies of images and snapshots under way. */
   readonly copies: readonly (Where & { readonly id: string; readonly endsAt: number })[];
   readonly settings: readonly (Where & {
@@ -86,6 +93,17 @@ export function viewOf(world: SimWorld): WorldView {
           madeAt: madeAt[index] ?? 0,
         })),
     ),
+    parameters: each(
+      ({ parameters }) => [...parameters.values()],
+      ({ name }) => name,
+    ).map(({ account, region, name, dataType, tags, versions }) => ({
+      account,
+      region,
+      name,
+      value: versions.at(-1)?.value ?? '',
+      dataType,
+      tags: sorted(tags),
+    })),
     keys: each(
       ({ keys }) => keys,
       ({ alias }) => alias,

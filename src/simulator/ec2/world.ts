@@ -117,6 +117,15 @@ export interface SimTemplate {
   readonly madeAt: readonly number[];
 }
 
+export interface SimParameter {
+  readonly name: string;
+  readonly dataType: string;
+  readonly description: string;
+  readonly tags: Tags;
+  /** Each with when it is first seen: what is checked is not seen before. */
+  readonly versions: { readonly value: string; readonly version: number; readonly seenAt: number }[];
+}
+
 /** A report on who uses an image, as it will be when it is done. */
 export interface SimUsageReport {
   readonly id: string;
@@ -147,6 +156,7 @@ export interface Place {
   readonly instances: SimInstance[];
   readonly templates: SimTemplate[];
   readonly usageReports: Map<string, SimUsageReport>;
+  readonly parameters: Map<string, SimParameter>;
   readonly keys: readonly SimKey[];
   /** Deregistered images that can still be restored, by id: since when. */
   readonly bin: Map<string, { readonly image: SimImage; readonly enteredAt: number }>;

@@ -1,0 +1,106 @@
+import {
+  DeleteParameterCommand,
+  DescribeParametersCommand,
+  type DescribeParametersCommandOutput,
+  GetParameterCommand,
+  PutParameterCommand,
+} from '@aws-sdk/client-ssm';
+import type { OwnParameter, Parameter } from '../policy/model.ts';
+import type { CallOf } from '../policy/plan.ts';
+import { TAG } from '../policy/tags.ts';
+import type { CallOptions, ServiceApi } from './aws-clients.ts';
+import { AwsError } from './aws-error.ts';
+import { CalledOff } from './called-off.ts';
+import type { OpenTarget } from './inventories.ts';
+
+/** @throws AwsError */
+export async function readParameter(
+  ssm: ServiceApi,
+  name: string,
+  options: CallOptions,
+): Promise<Parameter | undefined> {
+  try {
+    const { Parameter: found } = await ssm.send(new GetParameterCommand({ Name: name }), options);
+    return { value: found?.Value ?? '', version: found?.Version ?? 0 };
+  } catch (error) {
+    if (error instanceof AwsError && error.code === 'ParameterNotFound') return undefined;
+    throw error;
+  }
+}
+
+/** The parameters that carry the tag of a cluster, to the last page. @throws AwsError */
+export async function listOwnParameters(
+  ssm: ServiceApi,
+  cluster: string,
+  options: CallOptions,
+): Promise<readonly OwnParameter[]> {
+  const found: OwnParameter[] = [];
+  let token: string | undefined;
+  do {
+    const page: DescribeParametersCommandOutput = await ssm.send(
+      new DescribeParametersCommand({
+        ParameterFilters: [{ Key: `tag:${TAG.cluster}`, Option: 'Equals', Values: [cluster] }],
+        MaxResults: 50,
+        ...(token !== undefined && { NextToken: token }),
+      }),
+      options,
+    );
+    for (const { Name, Description = '' } of page.Parameters ?? [])
+      if (Name !== undefined) found.push({ name: Name, description: Description });
+    token = page.NextToken || undefined;
+  } while (token !== undefined);
+  return found.toSorted((left, right) => (left.name < right.name ? -1 : 1));
+}
+
+/** SSM has no conditional write, so the parameter is read once more right before. */
+export async function putParameter(
+  call: CallOf<'putParameter'>,
+  { ssm, inventory }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
+  const { name, value, description, instead } = call;
+  const now = await readParameter(ssm, name, options);
+  if (now?.version !== instead)
+    throw new CalledOff(
+      'ParameterChanged',
+      `${name} was written by somebody else since this was planned; it is decided again`,
+    );
+  const common = {
+    Name: name,
+    Value: value,
+    Type: 'String',
+    DataType: 'aws:ec2:image',
+    Description: description,
+  } as const;
+  // Tags and Overwrite exclude each other.
+  await ssm.send(
+    instead === undefined
+      ? new PutParameterCommand({ ...common, Tags: Object.entries(call.tags).map(([Key, Value]) => ({ Key, Value })) })
+      : new PutParameterCommand({ ...common, Overwrite: true }),
+  );
+  inventory.parameterPut(name, value, description);
+}
+
+/** Deletes a parameter, after a last look at what it says of whose it is. */
+export async function deleteParameter(
+  { name, description }: CallOf<'deleteParameter'>,
+  { ssm, inventory }: OpenTarget,
+  options: CallOptions,
+): Promise<void> {
+  const { Parameters: found = [] } = await ssm.send(
+    new DescribeParametersCommand({ ParameterFilters: [{ Key: 'Name', Option: 'Equals', Values: [name] }] }),
+    options,
+  );
+  const parameter = found.find(({ Name }) => Name === name);
+  if (parameter && parameter.Description !== description)
+    throw new CalledOff(
+      'ParameterChanged',
+      `${name} was written by somebody else since this was planned; it is decided again`,
+    );
+  try {
+    if (parameter) await ssm.send(new DeleteParameterCommand({ Name: name }));
+  } catch (error) {
+    if (!(error instanceof AwsError && error.code === 'ParameterNotFound')) throw error;
+  }
+  inventory.parameterDeleted(name);
+}
