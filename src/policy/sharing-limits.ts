@@ -1,7 +1,8 @@
 import { contestKey, heldUntil } from './contests.ts';
 import { count, granteesOf } from './launch-grants.ts';
+import { managedKeyOf } from './managed-key.ts';
 import type { Image, LaunchGrants, Target } from './model.ts';
-import { inventoryOf, type Pass } from './pass.ts';
+import type { Pass } from './pass.ts';
 
 /** What a refusal is about. */
 export interface Place {
@@ -39,34 +40,17 @@ export function fitsQuota(
  * says.
  */
 export function mayBeShared(pass: Pass, image: Image, { target, subject }: Place): boolean {
-  const inventory = inventoryOf(pass, target);
-  for (const { snapshotId, encrypted } of image.volumes) {
-    if (!encrypted || snapshotId === undefined) continue;
-    const listed = inventory?.snapshots.get(snapshotId)?.kmsKeyId;
-    const answer = inventory?.snapshotKeys.get(snapshotId);
-    if (listed === undefined && !answer) {
-      pass.draft.need({ kind: 'snapshotKey', target, snapshotId });
-      return false;
-    }
-    const arn = listed ?? (answer?.ok ? answer.value : '');
-    if (arn === '') continue;
-    const key = inventory?.keys.get(arn);
-    if (!key) {
-      pass.draft.need({ kind: 'key', target, key: arn });
-      return false;
-    }
-    if (!key.ok || key.value.kind !== 'usable' || !key.value.managedByAws) continue;
-    pass.draft.block({
-      part: 'sharing',
-      code: 'UnderManagedKey',
-      subject,
-      target,
-      message: `${snapshotId} is encrypted with the key that AWS manages (${arn}), and such an image can never be shared. Set kmsKeyId of ${target.region} to a key of your own, and it is replaced`,
-      effect: 'stalls',
-    });
-    return false;
-  }
-  return true;
+  const key = managedKeyOf(pass, image, target);
+  if (key.kind !== 'managed') return key.kind === 'none';
+  pass.draft.block({
+    part: 'sharing',
+    code: 'UnderManagedKey',
+    subject,
+    target,
+    message: `${key.snapshotId} is encrypted with the key that AWS manages (${key.arn}), and such an image can never be shared. Set kmsKeyId of ${target.region} to a key of your own, and it is replaced`,
+    effect: 'stalls',
+  });
+  return false;
 }
 
 /**

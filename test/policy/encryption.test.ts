@@ -275,7 +275,7 @@ describe('what would end under the key that AWS manages', () => {
   });
 });
 
-it('a copy that failed over its key says which key, in which account, and what is missing', () => {
+it('peer complaint 13: a copy that failed over its key says which key, in which account, and what is missing', () => {
   const world = keyed();
   const failed = world.copy(1, EU, {
     state: 'failed',

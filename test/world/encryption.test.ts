@@ -62,7 +62,7 @@ describe('kmsKeyId', () => {
     await expectRest(world);
   });
 
-  it('in the own region of the source: the source is copied too, and the copy is what is shared', async () => {
+  it('peer complaint 11: in the own region of the source: the source is copied too, and the copy is what is shared', async () => {
     const given = seedOf() as { accounts: Record<string, Record<string, object>> };
     const world = begin(
       [
@@ -97,18 +97,27 @@ describe('kmsKeyId', () => {
     ['is not there', keys('alias/other'), /KeyNotFound: .*there is no key alias\/ami in 111122223333\/eu-west-1/],
     ['is disabled', { keys: [{ alias: 'alias/ami', state: 'Disabled' }] }, /KeyNotUsable: .*its state is Disabled/],
     ['is asymmetric', { keys: [{ alias: 'alias/ami', spec: 'RSA_2048' }] }, /KeyNotUsable: .*asymmetric/],
-  ])('that %s: nothing is copied there, other targets go on, and status says what to do', async (_, eu, text) => {
-    const world = begin(
-      [policy({ regions: [EU], accounts: [{ id: PRODUCTION, regions: [{ name: 'eu-west-1' }] }], sharing: undefined })],
-      { seed: seed(eu) },
-    );
-    world.launch();
-    await world.until('it is stalled', () => world.condition('web', 'Stalled') !== undefined);
-    expect(saying(world, 'web', 'Replicated')).toMatch(text);
-    expect(copiesIn(world, BUILDERS, 'eu-west-1')).toEqual([]);
-    expect(copiesIn(world, PRODUCTION, 'eu-west-1')).toHaveLength(1);
-    await expectRest(world);
-  });
+  ])(
+    'peer complaint 12: that %s: nothing is copied there, other targets go on, and status says what to do',
+    async (_, eu, text) => {
+      const world = begin(
+        [
+          policy({
+            regions: [EU],
+            accounts: [{ id: PRODUCTION, regions: [{ name: 'eu-west-1' }] }],
+            sharing: undefined,
+          }),
+        ],
+        { seed: seed(eu) },
+      );
+      world.launch();
+      await world.until('it is stalled', () => world.condition('web', 'Stalled') !== undefined);
+      expect(saying(world, 'web', 'Replicated')).toMatch(text);
+      expect(copiesIn(world, BUILDERS, 'eu-west-1')).toEqual([]);
+      expect(copiesIn(world, PRODUCTION, 'eu-west-1')).toHaveLength(1);
+      await expectRest(world);
+    },
+  );
 
   it('that may not be looked at is used all the same', async () => {
     const world = begin([policy({ regions: [EU], accounts: undefined, sharing: undefined })], {
@@ -121,7 +130,7 @@ describe('kmsKeyId', () => {
   });
 });
 
-it('a region that encrypts by default with the key of AWS: what is to be shared is not copied in vain', async () => {
+it('peer complaint 14: a region that encrypts by default with the key of AWS: what is to be shared is not copied in vain', async () => {
   const world = begin([policy({ regions: [{ name: 'eu-west-1' }], accounts: undefined })], {
     seed: seed({ defaultEncryption: { enabled: true } }),
   });
