@@ -218,6 +218,7 @@ function close(pass: Pass, origin: Origin, account: string): void {
   const given = new Set((image.tags[tempGrantTag(account)] ?? '').split('+'));
   const needs: string[] = [...claim];
   let known = launch !== undefined;
+  let unseen = launch !== undefined && given.has('launch') && !launch.accounts.includes(account);
   if (launch && given.has('launch') && launch.accounts.includes(account) && !isListed(pass, origin, account)) {
     needs.push(
       draft.act({
@@ -237,7 +238,8 @@ function close(pass: Pass, origin: Origin, account: string): void {
     if (!answer) draft.need({ kind: 'volumeGrants', target, snapshotId });
     if (answer && !answer.ok) reportUnknown(pass, origin, snapshotId, answer.why);
     if (!answer?.ok) known = false;
-    else if (answer.value.includes(account)) {
+    else if (!answer.value.includes(account)) unseen = true;
+    else {
       needs.push(
         draft.act({
           id: `revoke-temporary ${snapshotId} ${account}`,
@@ -253,7 +255,7 @@ function close(pass: Pass, origin: Origin, account: string): void {
   }
   if (!known) return;
   // A grant that an earlier life gave just before it ended may not be visible yet, and without its mark nobody finds it.
-  const until = needs.length === claim.length ? unsettledUntil(pass) : undefined;
+  const until = unseen ? unsettledUntil(pass) : undefined;
   if (until !== undefined) {
     draft.wait({
       part: pass.deleting ? 'deletion' : 'replication',

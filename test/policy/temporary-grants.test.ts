@@ -19,6 +19,13 @@ const open = (world: World, snapshotId: string): void => {
   world.place(SOURCE).volume.set(snapshotId, { ok: true, value: [AWAY] });
 };
 
+/** What was given is not visible. */
+function hide(world: World, ...what: readonly ('launch' | 'snapshots')[]): void {
+  if (what.includes('launch')) world.grant(SOURCE, ami(1), {});
+  if (!what.includes('snapshots')) return;
+  for (const id of snapshotsOf(world)) world.place(SOURCE).volume.set(id, { ok: true, value: [] });
+}
+
 /** A source that was lent to the other account for a copy there. */
 function lent(state?: 'pending' | 'available', mark = 'launch+snapshots'): World {
   const world = new World(AWAY_EU, AWAY_US);
@@ -129,6 +136,24 @@ describe('taking a temporary grant back', () => {
     expect(kinds(plan)).toEqual(REVOKED);
     expect(plan.actions[2]?.needs).toEqual(ids(plan).slice(0, 2));
   });
+
+  it.each<[string, (world: World) => void, readonly string[]]>([
+    ['shows', (world) => hide(world, 'launch', 'snapshots'), []],
+    ['shows of the snapshots', (world) => hide(world, 'snapshots'), ['RevokeTemporaryGrant']],
+    ['shows of the launch', (world) => hide(world, 'launch'), ['RevokeTemporaryGrant']],
+  ])(
+    'leaves the mark for as long as what was given before the start may not show yet, and nothing %s',
+    (_, change, first) => {
+      const world = lent('available');
+      change(world);
+      const settlesAt = world.now + 60_000;
+      const plan = world.plan(away, { settlesAt });
+      expect(kinds(plan)).toEqual(first);
+      expect(plan.waits).toMatchObject([{ part: 'replication', until: settlesAt }]);
+      expect(kinds(world.plan(away))).toEqual([...first, 'UnmarkTemporaryGrant']);
+      expect(world.plan(away, { deleting: true, settlesAt }).released).toBe(false);
+    },
+  );
 
   it('waits while the copy is pending', () => {
     const plan = lent('pending').plan(away);
