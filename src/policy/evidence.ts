@@ -5,15 +5,18 @@ import { isoTime } from './tags.ts';
 
 /**
  * Whether an image is in use, with what that is concluded from. Unknown is never taken for a no. `reportWanted`: nothing
- * that can be seen from here speaks for use, and a usage report has to say what other accounts do with it.
+ * that can be seen from here speaks for use, and a usage report has to say what other accounts do with it. `tooYoung`:
+ * EC2 may not have told yet of whoever uses it.
  */
 export interface Evidence {
-  readonly verdict: 'inUse' | 'notInUse' | 'unknown' | 'reportWanted';
+  readonly verdict: 'inUse' | 'notInUse' | 'unknown' | 'reportWanted' | 'tooYoung';
   readonly because: readonly string[];
 }
 
 export interface Observed {
   readonly image: Image;
+  /** Whether others may launch it. */
+  readonly isShared: boolean;
   /** What refers to it in its own account, all versions of launch templates included. */
   readonly references: Answer<References>;
   /** Undefined: not asked for. */
@@ -27,16 +30,28 @@ type Rules = Pick<NonNullable<AmiPolicySpec['retention']>, 'minUnusedDays'>;
 /** What `minUnusedDays` is where the policy has no retention. */
 export const DEFAULT_RULES: Rules = { minUnusedDays: 30 };
 
+/** How late EC2 tells of launches, and reports of instances in other accounts (ec2-facts 8.4). */
+const LAUNCHES_LAG_MS = DAY_MS;
 /** A report that finds no use is good for this long (issue: at most 24 h old at each gate). */
 const REPORT_GOOD_MS = DAY_MS;
 /** One that finds use only ever keeps an image, and is believed for longer, so that what is kept costs little. */
 const USE_BELIEVED_MS = 7 * DAY_MS;
 
 /**
+ * From when on EC2 tells of all launches of an image that matter, milliseconds since the epoch. A pending one cannot be
+ * launched; what runs in its own account is seen at once, so that only launches that are over may be missed there.
+ */
+export function launchesToldFrom({ image, isShared }: Pick<Observed, 'image' | 'isShared'>, rules: Rules): number {
+  const matters = image.state !== 'pending' && (isShared || rules.minUnusedDays > 0);
+  return image.createdAt + (matters ? LAUNCHES_LAG_MS : 0);
+}
+
+/**
  * Judges one image, the cheapest evidence first.
  * @param now milliseconds since the epoch, by the clock of AWS
  */
-export function judgeUse({ image, references, report, nodeClasses }: Observed, rules: Rules, now: number): Evidence {
+export function judgeUse(observed: Observed, rules: Rules, now: number): Evidence {
+  const { image, references, report, nodeClasses } = observed;
   const used: string[] = [];
   const unused: string[] = [];
   if (!references.ok) {
@@ -60,11 +75,15 @@ export function judgeUse({ image, references, report, nodeClasses }: Observed, r
     return { verdict: 'unknown', because: [some(nodeClasses.value.doubts)] };
   if (nodeClasses) unused.push('no EC2NodeClass of the cluster names it');
 
-  const reported = judgeReport(report, now);
+  const toldFrom = launchesToldFrom(observed, rules);
+  if (now < toldFrom)
+    return { verdict: 'tooYoung', because: ['it is not a day old, and EC2 tells of launches up to a day late'] };
+  const reported = judgeReport(report, toldFrom, now);
   return reported.verdict === 'notInUse' ? { ...reported, because: [...unused, ...reported.because] } : reported;
 }
 
-function judgeReport(report: Answer<UsageReport> | undefined, now: number): Evidence {
+/** @param toldFrom a report of before tells nothing */
+function judgeReport(report: Answer<UsageReport> | undefined, toldFrom: number, now: number): Evidence {
   if (!report) return { verdict: 'reportWanted', because: ['no usage report was looked for yet'] };
   if (!report.ok) return { verdict: 'unknown', because: [`its usage reports could not be read: ${report.why}`] };
   const { value } = report;
@@ -85,6 +104,9 @@ function judgeReport(report: Answer<UsageReport> | undefined, now: number): Evid
   }
   if (age > REPORT_GOOD_MS) {
     return { verdict: 'reportWanted', because: [`the usage report of ${made} is more than a day old`] };
+  }
+  if (value.createdAt < toldFrom) {
+    return { verdict: 'reportWanted', because: [`the usage report of ${made} was made when the image was new`] };
   }
   return { verdict: 'notInUse', because: [`no account uses it, by the usage report of ${made}`] };
 }

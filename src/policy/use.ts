@@ -1,11 +1,12 @@
-import { DEFAULT_RULES, type Evidence, judgeUse } from './evidence.ts';
-import type { Answer, Image, Target } from './model.ts';
+import { DEFAULT_RULES, type Evidence, judgeUse, launchesToldFrom } from './evidence.ts';
+import { isNothing } from './launch-grants.ts';
+import { type Answer, DAY_MS, type Image, type Target } from './model.ts';
 import { type NodeClass, type NodeClassUse, nodeClassUse } from './node-classes.ts';
 import type { Objection } from './objection.ts';
 import { inventoryOf, launchGrantsOf, type Pass } from './pass.ts';
 import { usageToken } from './token.ts';
 
-/** Usage reports that EC2 makes for a target at a time. How many it takes is not documented. */
+/** Usage reports that are asked for in a target at a time. EC2 makes 2,000, which others may need, too, and one of an image. */
 const REPORTS_PENDING = 20;
 
 /**
@@ -30,6 +31,11 @@ export function inUse(pass: Pass, image: Image, target: Target, subject: string)
           message: `kept, whether it is in use is not known: ${because}`,
         }
       );
+    case 'tooYoung': {
+      const until = launchesToldFrom({ image, isShared: !isNothing(grants) }, rulesOf(pass));
+      pass.draft.wait({ part: part(pass), subject, target, message: because, until });
+      return 'asking';
+    }
     case 'reportWanted':
       return requestReport(pass, image, target, subject, because);
     default:
@@ -56,8 +62,15 @@ function evidenceOf(pass: Pass, image: Image, target: Target): Evidence | 'askin
   }
   const report = inventory?.usageReports.get(image.id);
   const { nodeClasses } = pass;
-  const observed = { image, references, report, nodeClasses: nodeClasses && usesIn(nodeClasses, image, target) };
-  const evidence = judgeUse(observed, pass.spec.retention ?? DEFAULT_RULES, pass.now);
+  const isShared = isSharedNow(pass, image, target);
+  const observed = {
+    image,
+    isShared,
+    references,
+    report,
+    nodeClasses: nodeClasses && usesIn(nodeClasses, image, target),
+  };
+  const evidence = judgeUse(observed, rulesOf(pass), pass.now);
   const ignored = pass.spec.retention?.inUse === 'Ignore' && pass.limits.allowIgnoreInUse;
   if (evidence.verdict === 'reportWanted' && !report && !ignored) {
     pass.draft.need({ kind: 'usageReport', target, imageId: image.id });
@@ -66,16 +79,24 @@ function evidenceOf(pass: Pass, image: Image, target: Target): Evidence | 'askin
   return evidence;
 }
 
+const rulesOf = ({ spec }: Pass): typeof DEFAULT_RULES => spec.retention ?? DEFAULT_RULES;
+
+function isSharedNow(pass: Pass, image: Image, target: Target): boolean {
+  const grants = inventoryOf(pass, target)?.launchGrants.get(image.id);
+  return !grants?.ok || !isNothing(grants.value);
+}
+
 const usesIn = (answer: Answer<readonly NodeClass[]>, image: Image, target: Target): Answer<NodeClassUse> =>
   answer.ok ? { ok: true, value: nodeClassUse(answer.value, image, target) } : answer;
 
 const MINUTE_MS = 60_000;
 
-/** A report that EC2 is making is waited for, the longer the more patiently. */
+/** A report that EC2 is making is waited for, the longer the more patiently, and not for ever. */
 function awaitReport(pass: Pass, image: Image, target: Target, subject: string): 'asking' | undefined {
   const report = inventoryOf(pass, target)?.usageReports.get(image.id);
   if (!report?.ok || report.value.kind !== 'pending') return undefined;
   const age = Math.max(0, pass.now - report.value.createdAt);
+  if (age > DAY_MS) return undefined;
   pass.draft.wait({
     part: part(pass),
     subject,

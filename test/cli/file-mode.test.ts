@@ -164,7 +164,7 @@ describe('a file', () => {
 
   it('finds its copies again in an account that the policy no longer names', async () => {
     await untilSettled(write(policy({ ...SPEC, accounts: [{ id: OTHER_ACCOUNT }] }), role()));
-    const retention = { keepNewest: 1, deleteAfterDays: 0 };
+    const retention = { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 };
     await untilSettled(write(policy({ ...SPEC, retention }), role()));
     expect(copies().filter(({ account }) => account === OTHER_ACCOUNT)).toEqual([]);
     expect(copies()).toHaveLength(2);
@@ -174,7 +174,7 @@ describe('a file', () => {
 describe('what cannot be undone', () => {
   /** A file whose first region is to be drained. */
   const drained = async (): Promise<FilePolicy[]> => {
-    const retention = { keepNewest: 1, deleteAfterDays: 0 };
+    const retention = { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 };
     await untilSettled(write(policy({ ...SPEC, regions: [{ name: 'eu-west-1' }, { name: 'us-west-2' }], retention })));
     const policies = write(policy({ ...SPEC, regions: [{ name: 'us-west-2' }], retention }));
     await once(policies, 'keep');

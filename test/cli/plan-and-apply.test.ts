@@ -246,7 +246,7 @@ describe('amifleet apply', () => {
   });
 
   it('with nobody to ask deletes nothing, says so, and does all the rest', async () => {
-    const retention = { keepNewest: 1, deleteAfterDays: 0 };
+    const retention = { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 };
     await run('apply', '-f', write([policy({ ...SPEC, retention })]));
     await control('POST', 'clock', { advanceSeconds: 3600 });
     const file = write([policy({ ...SPEC, regions: [{ name: 'us-east-1' }, { name: 'us-west-2' }], retention })]);

@@ -116,7 +116,7 @@ describe('a copy under another key than the policy asks for', () => {
     under(world, old, OTHER_KEY);
     return { world, old };
   };
-  const policy = encrypted({ retention: { keepNewest: 1, deleteAfterDays: 0 } });
+  const policy = encrypted({ retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } });
 
   it('is copied again under the right one, and stays until that is ready', () => {
     const { world, old } = due();

@@ -71,6 +71,7 @@ const source = fc.record({
       grants: fc.oneof({ weight: 3, arbitrary: fc.constant<string[]>([]) }, { weight: 1, arbitrary: grantees }),
       references: often('none', 'used', 'unknown'),
       report: often<keyof typeof REPORTS>('clear', 'used', 'stale', 'none', 'pending', 'failed', 'unknown'),
+      madeDaysAgo: often(60, 0.5),
       launchedDaysAgo: fc.option(fc.integer({ min: 0, max: 60 }), { nil: undefined }),
       nodeClass: often<'none' | keyof typeof NODE_CLASSES>('none', 'named', 'chosen', 'doubtful'),
       marked: often(false, true),
@@ -110,6 +111,7 @@ export const policies: fc.Arbitrary<PlanInput['spec']> = fc
         keepNewest: fc.integer({ min: 1, max: 3 }),
         keepDays: fc.constantFrom(undefined, 2, 5),
         deleteAfterDays: fc.constantFrom(undefined, 0, 0, 3),
+        minUnusedDays: often<number | undefined>(undefined, 0, 7),
         snapshots: fc.constantFrom('Delete' as const, 'Keep' as const),
         maxDeletionsPerDay: fc.constantFrom(0, 1, 10),
       }),
@@ -175,6 +177,7 @@ function addCopy(world: World, number: number, copy: Drawn['sources'][number]['c
       ...(copy.temporary && { [tempGrantTag(AWAY)]: 'launch' }),
     },
     image: {
+      createdAt: daysAgo(copy.madeDaysAgo),
       ...(copy.owner === 'lookalike' && { madeFrom: ami(0xfff) }),
       ...(copy.launchedDaysAgo !== undefined && { lastLaunchedAt: daysAgo(copy.launchedDaysAgo) }),
     },

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AmiPolicySpecInput } from '../../src/api/ami-policy.ts';
-import { type Answer, NO_GRANTS, type Usage, type UsageReport } from '../../src/policy/model.ts';
+import { type Answer, type LaunchGrants, NO_GRANTS, type Usage, type UsageReport } from '../../src/policy/model.ts';
 import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
 import type { Plan } from '../../src/policy/plan.ts';
 import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
@@ -402,7 +402,15 @@ describe('a usage report', () => {
       expect(plan.actions).toEqual([]);
       return (plan.waits[0]?.until ?? 0) - world.now;
     };
-    expect([wait(0), wait(0.01), wait(3)]).toEqual([15_000, 432_000, 1_800_000]);
+    expect([wait(0), wait(0.01), wait(0.9)]).toEqual([15_000, 432_000, 1_800_000]);
+  });
+
+  it('that is not there after a day is waited for no longer: the image is kept, and the reason says why', () => {
+    const { world } = due({ ok: true, value: { kind: 'pending', id: 'amiur-1', createdAt: daysAgo(1.01) } });
+    const plan = world.plan(policy());
+    expect([plan.actions, plan.waits]).toEqual([[], []]);
+    expect(plan.blocked).toMatchObject([{ code: 'UseUnknown', effect: 'keeps' }]);
+    expect(plan.blocked[0]?.message).toContain('is not there yet');
   });
 
   it('is the same question after a crash, and another one after its answer', () => {
@@ -440,6 +448,52 @@ describe('a usage report', () => {
   });
 });
 
+describe('an image that is not a day old', () => {
+  const withdrawn = { keepNewest: 1, disableAfterDays: 0, deleteAfterDays: 1 };
+  /** The older one is surplus at once, and was made so many days ago. */
+  const made = (days: number): { world: World; old: string } => {
+    const { world, old } = twoVersions(0);
+    world.change(EU, old, { createdAt: daysAgo(days) });
+    return { world, old };
+  };
+
+  it('is not disabled before EC2 could have told of its launches, and no report is asked for before', () => {
+    const { world, old } = made(0.9);
+    world.place(EU).usage.set(old, { ok: true, value: { kind: 'none' } });
+    const plan = world.plan(spec({ retention: withdrawn }));
+    expect(plan.actions).toEqual([]);
+    expect(plan.waits).toMatchObject([{ part: 'retention', until: daysAgo(-0.1) }]);
+    expect(plan.waits[0]?.message).toContain('EC2 tells of launches up to a day late');
+    world.now = daysAgo(-0.1);
+    expect(kinds(world.plan(spec({ retention: withdrawn })))).toEqual(['RequestUsageReport']);
+  });
+
+  it.each<[string, Partial<LaunchGrants>, string[]]>([
+    ['is disabled where launches do not matter and it is shared with nobody', {}, ['MarkStage', 'DisableImage']],
+    ['is not where others may launch it', { accounts: [PARTNER] }, []],
+    ['is not where everybody may launch it', { public: true }, []],
+  ])('%s', (_, grants, expected) => {
+    const { world, old } = made(0.9);
+    world.grant(EU, old, grants);
+    expect(kinds(world.plan(spec({ retention: { ...withdrawn, minUnusedDays: 0 } })))).toEqual(expected);
+  });
+
+  it('is in use when something refers to it', () => {
+    const { world, old } = made(0.1);
+    refer(world, old, ['ec2:Instance i-1']);
+    expect(codes(world.plan(spec({ retention: withdrawn })))).toEqual(['InUse']);
+  });
+
+  it.each([
+    [0.9, ['RequestUsageReport']],
+    [0.1, ['MarkStage', 'DisableImage']],
+  ] as const)('is not proven unused by a report that was made then: %d days ago, %j', (days, expected) => {
+    const { world, old } = made(1.2);
+    world.place(EU).usage.set(old, reported(days));
+    expect(kinds(world.plan(spec({ retention: withdrawn })))).toEqual(expected);
+  });
+});
+
 describe('retention.inUse: Ignore', () => {
   const ignoring = policy({ inUse: 'Ignore' });
 
@@ -458,6 +512,8 @@ describe('retention.inUse: Ignore', () => {
     const plan = world.plan(ignoring, allowed);
     expect(gone(plan)).toEqual([old]);
     expect(reasonOf(plan, 'DeregisterImage')).toContain('referenced by ec2:Instance i-1, retention.inUse is Ignore');
+    world.change(EU, old, { createdAt: daysAgo(0.5) });
+    expect(gone(world.plan(ignoring, allowed))).toEqual([old]);
     world.place(EU).references.set(old, { ok: false, why: 'AWS refused' });
     expect(codes(world.plan(ignoring, allowed))).toEqual(['UseUnknown']);
   });

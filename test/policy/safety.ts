@@ -22,7 +22,7 @@ export function violations(world: World, spec: Spec, plan: Plan): string[] {
   return [
     ...plan.actions.flatMap((action) => [
       ...ownership(world, plan, action),
-      ...observed(world, action),
+      ...observed(world, spec, action),
       ...grants(world, spec, plan, action),
       ...snapshots(world, action),
       ...stages(world, spec, action),
@@ -66,7 +66,7 @@ const isOrLeadsToClaim = (plan: Plan, action: Action): boolean =>
   plan.actions.some((other) => action.needs.includes(other.id) && isOrLeadsToClaim(plan, other));
 
 /** S3, S14: what is destroyed was seen, and so was the source; what is not known protects. */
-function observed(world: World, action: Action): string[] {
+function observed(world: World, spec: Spec, action: Action): string[] {
   const { call, target } = action;
   if (call.do !== 'deregister') return [];
   const place = world.place(target);
@@ -84,7 +84,11 @@ function observed(world: World, action: Action): string[] {
   const clear = report?.ok && report.value.kind === 'available' && report.value.usages.length === 0;
   if (!clear || world.now - report.value.createdAt > DAY_MS)
     wrong.push(`S14: no report of the last day says that others do not use ${image.id}`);
-  if (image.lastLaunchedAt !== undefined && world.now - image.lastLaunchedAt < 30 * DAY_MS)
+  const days = spec.retention?.minUnusedDays ?? 30;
+  const shared = launch?.ok && granteesOf(launch.value).length > 0;
+  if (image.state !== 'pending' && (shared || days > 0) && world.now - image.createdAt < DAY_MS)
+    wrong.push(`S14: EC2 may not have told yet who launched ${image.id}`);
+  if (image.lastLaunchedAt !== undefined && world.now - image.lastLaunchedAt < days * DAY_MS)
     wrong.push(`S14: ${image.id} was launched lately`);
   const classes = world.nodeClasses;
   if (classes && !classes.ok) wrong.push(`S14: whether an EC2NodeClass names ${image.id} is not known`);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountStatus } from '../../src/api/account-status.ts';
-import { account, BUILDERS, PRODUCTION, policy, seedOf } from './documents.ts';
+import { account, BUILDERS, DELETE, PRODUCTION, policy, seedOf } from './documents.ts';
 import { begin, blockedIn, copiesIn, expectRest, namesIn, saying } from './scene.ts';
 import { DAY, HOUR, MINUTE, type World } from './world.ts';
 
@@ -49,7 +49,7 @@ describe('the status of an AwsAccount', () => {
 
 describe('an AwsAccount that is deleted', () => {
   it('stays while copies are in its account, says how many and the way out, and goes with the last of them', async () => {
-    const world = begin([policy({ sharing: undefined, deletionPolicy: 'Delete' })]);
+    const world = begin([policy({ sharing: undefined, ...DELETE })]);
     world.launch();
     await world.untilReady('web');
     world.deleteAccount(PRODUCTION);
@@ -81,7 +81,7 @@ describe('accountSelector', () => {
   };
 
   it('makes copies in an account that gets the label, and leaves them as they are when it loses it', async () => {
-    const world = begin([policy({ ...selecting, retention: { keepNewest: 1, deleteAfterDays: 0 } })]);
+    const world = begin([policy({ ...selecting, retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } })]);
     world.launch();
     await world.untilReady('web');
     expect(copiesIn(world, PRODUCTION, 'eu-west-1')).toEqual([]);
@@ -108,7 +108,7 @@ describe('accountSelector', () => {
 
 describe('the annotation abandon', () => {
   it('lets a policy go whose account cannot be reached any more', async () => {
-    const world = begin([policy({ sharing: undefined, deletionPolicy: 'Delete' })], {
+    const world = begin([policy({ sharing: undefined, ...DELETE })], {
       seed: seedOf({ copySeconds: [5, 10] }),
     });
     world.launch();

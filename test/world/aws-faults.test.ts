@@ -50,7 +50,7 @@ async function run(fault?: { readonly action: string; readonly kind: Fault['kind
   });
   world.release(BUILDERS, 'us-east-1', 'web-4', TAGS);
   if (fault) world.aws.setFaults([{ action: fault.action, kind: fault.kind, ...fault.place, nth: 1, times: 1e6 }]);
-  world.patch('web', { spec: { retention: { keepNewest: 1, deleteAfterDays: 0 } } });
+  world.patch('web', { spec: { retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } } });
   await world.rest(FAULTS_LAST);
   failing = false;
   expect(callsOf(world)).toBeLessThan(600);

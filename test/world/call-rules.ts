@@ -106,6 +106,7 @@ function* destruction(judged: JudgedCall): Generator<string> {
     if (image.tags[tag('hold')] !== undefined) yield `${image.id} went although it is held`;
     if (image.state === 'pending' && !deleting) continue;
     if (!deleting) yield* retirement(image, as, policy, judged);
+    if (image.state !== 'pending') yield* uses(image, as, policy, judged);
     const copying = judged.before.copies.some(
       ({ id }) => judged.before.images.find((each) => each.id === id)?.sourceImageId === image.id,
     );
@@ -139,6 +140,10 @@ const UNSEEN = { instance: 2 * DAY, template: 4 * DAY };
 function* uses(image: Image, as: Gone, { spec }: AmiPolicy, judged: JudgedCall): Generator<string> {
   if (spec.retention?.inUse === 'Ignore') return;
   const { before, now, nodeClasses } = judged;
+  const { accounts, organizations, organizationalUnits, public: all } = image.permissions;
+  const shared = all || accounts.length + organizations.length + organizationalUnits.length > 0;
+  if ((shared || spec.retention?.minUnusedDays !== 0) && now - image.createdAt < DAY - CLOCK_TOLERANCE)
+    yield `${image.id} was ${as} before EC2 could tell who had launched it`;
   for (const each of nodeClasses)
     if (JSON.stringify(each).includes(image.id))
       yield `${image.id} was ${as} while EC2NodeClass ${each.metadata.name} names it`;
@@ -157,7 +162,6 @@ function* uses(image: Image, as: Gone, { spec }: AmiPolicy, judged: JudgedCall):
 
 function* retirement(image: Image, as: Gone, policy: AmiPolicy, judged: JudgedCall): Generator<string> {
   yield* stages(image, as, policy, judged);
-  yield* uses(image, as, policy, judged);
   const { spec } = policy;
   const { before } = judged;
   const keepNewest = spec.retention?.keepNewest ?? 1;

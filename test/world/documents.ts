@@ -61,3 +61,6 @@ export const policy = (spec: object = {}, name = 'web'): object => ({
     ...spec,
   },
 });
+
+/** What goes with its policy at once: also what is so new that EC2 may not have told of launches that are over. */
+export const DELETE = { deletionPolicy: 'Delete', retention: { minUnusedDays: 0 } };

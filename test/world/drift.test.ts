@@ -266,7 +266,7 @@ describe('a source image', () => {
     await expectRest(world);
   });
 
-  const RETENTION = { sharing: undefined, retention: { keepNewest: 2, deleteAfterDays: 0 } };
+  const RETENTION = { sharing: undefined, retention: { keepNewest: 2, deleteAfterDays: 0, minUnusedDays: 0 } };
 
   it('that stops to match is withdrawn: its copies go and the others stay', async () => {
     const world = await converged(RETENTION);
@@ -294,7 +294,11 @@ describe('a source image', () => {
 
   it('a selector that withdraws everything stops, until that is confirmed for this very spec', async () => {
     const source = { account: BUILDERS, region: 'us-east-1', images: { tags: { release: 'stable' } }, newest: 3 };
-    const world = await converged({ source, sharing: undefined, retention: { keepNewest: 1, deleteAfterDays: 0 } });
+    const world = await converged({
+      source,
+      sharing: undefined,
+      retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 },
+    });
     world.patch('web', { spec: { source: { images: { tags: { release: 'typo' } } } } });
     await world.until('it is stalled', () => world.condition('web', 'Stalled') !== undefined);
     await world.rest(DAY);

@@ -5,7 +5,7 @@ import { begin, everywhere, expectRest } from './scene.ts';
 import { HOUR, MINUTE, type World } from './world.ts';
 
 const TAGS = { app: 'web', release: 'stable' };
-const POLICY = policy({ sharing: undefined, retention: { keepNewest: 1, deleteAfterDays: 0 } });
+const POLICY = policy({ sharing: undefined, retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } });
 
 /** A release takes the place of the version before it, by one leader or several. */
 async function run(disturb: (world: World) => void | Promise<void>) {

@@ -7,7 +7,7 @@ import { HOUR, MINUTE, type World } from './world.ts';
 
 const FAULTS_LAST = 3 * MINUTE;
 const TAGS = { app: 'web', release: 'stable' };
-const POLICY = policy({ sharing: undefined, retention: { keepNewest: 1, deleteAfterDays: 0 } });
+const POLICY = policy({ sharing: undefined, retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } });
 
 /** One version is everywhere; `disturb` begins, and with it a release takes its place. */
 async function run(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { account, BUILDERS, PRODUCTION, policy, seedOf } from './documents.ts';
+import { account, BUILDERS, DELETE, PRODUCTION, policy, seedOf } from './documents.ts';
 import { begin, blockedIn, copiesIn, expectRest, namesIn, saying } from './scene.ts';
 import { DAY, HOUR, MINUTE, type World } from './world.ts';
 
@@ -34,7 +34,11 @@ const lent = (world: World): string[] =>
 
 describe('a region that the policy no longer names', () => {
   it('drains once the family is ready in a target that remains', async () => {
-    const world = await converged({ ...retention({ deleteAfterDays: 0 }), regions: [WEST], accounts: undefined });
+    const world = await converged({
+      ...retention({ deleteAfterDays: 0, minUnusedDays: 0 }),
+      regions: [WEST],
+      accounts: undefined,
+    });
     world.aws.setFaults([{ action: 'CopyImage', region: 'eu-west-1', nth: 1, times: 1e6, kind: 'throttle' }]);
     world.patch('web', { spec: { regions: [EU] } });
     await world.rest(HOUR);
@@ -71,7 +75,9 @@ describe('a region that the policy no longer names', () => {
   });
 
   it('is found again after a restart, and drains', async () => {
-    const world = begin([policy({ ...retention({ deleteAfterDays: 0 }), regions: [EU, WEST], accounts: undefined })]);
+    const world = begin([
+      policy({ ...retention({ deleteAfterDays: 0, minUnusedDays: 0 }), regions: [EU, WEST], accounts: undefined }),
+    ]);
     const first = world.launch();
     await world.untilReady('web');
     await first.stop();
@@ -84,7 +90,7 @@ describe('a region that the policy no longer names', () => {
 
 describe('what stops the work on a policy', () => {
   it('suspend: nothing is copied, shared or deleted, and all of it is made good afterwards', async () => {
-    const world = await converged(retention({ deleteAfterDays: 0 }));
+    const world = await converged(retention({ deleteAfterDays: 0, minUnusedDays: 0 }));
     world.patch('web', { spec: { suspend: true } });
     await world.rest(MINUTE);
     const { mutations } = world.oracle;
@@ -103,7 +109,7 @@ describe('what stops the work on a policy', () => {
   });
 
   it('mode Plan: what would be done is published and nothing is; back in Apply it is done', async () => {
-    const world = await converged(retention({ deleteAfterDays: 0 }));
+    const world = await converged(retention({ deleteAfterDays: 0, minUnusedDays: 0 }));
     world.patch('web', { spec: { mode: 'Plan' } });
     await world.rest(MINUTE);
     const { mutations } = world.oracle;
@@ -144,7 +150,7 @@ describe('what stops the work on a policy', () => {
   });
 
   it('--allow-delete=false: what is due stays, everything else goes on', async () => {
-    const world = begin([policy(retention({ deleteAfterDays: 0 }))]);
+    const world = begin([policy(retention({ deleteAfterDays: 0, minUnusedDays: 0 }))]);
     const first = world.launch({ limits: { allowDelete: false } });
     await world.untilReady('web');
     world.release(BUILDERS, 'us-east-1', 'web-4', TAGS);
@@ -180,7 +186,10 @@ describe('retention', () => {
     await world.untilReady('web');
     // It is noon: the day, UTC, has twelve hours left.
     world.patch('web', {
-      spec: { source: { newest: 1 }, retention: { keepNewest: 1, deleteAfterDays: 0, maxDeletionsPerDay: 1 } },
+      spec: {
+        source: { newest: 1 },
+        retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0, maxDeletionsPerDay: 1 },
+      },
     });
     await world.until('one is gone', () => namesIn(world, BUILDERS, 'eu-west-1').length === 2, HOUR);
     for (let start = 0; start < 3; start++) {
@@ -207,7 +216,7 @@ describe('a policy that is deleted', () => {
   });
 
   it('takes its copies and their snapshots with it with Delete, and no source', async () => {
-    const world = await converged({ ...NO_SHARING, deletionPolicy: 'Delete' });
+    const world = await converged({ ...NO_SHARING, ...DELETE });
     world.delete('web');
     await world.until('it is gone', () => isGone(world));
     expect(
@@ -220,7 +229,7 @@ describe('a policy that is deleted', () => {
   });
 
   it('with Delete waits for what is in use, says so, and goes when nobody uses it any more', async () => {
-    const world = await converged({ ...NO_SHARING, deletionPolicy: 'Delete' });
+    const world = await converged({ ...NO_SHARING, ...DELETE });
     const imageId = copiesIn(world, PRODUCTION, 'eu-west-1')[0]?.id ?? '';
     world.aws.use({ account: PRODUCTION, region: 'eu-west-1', imageId });
     world.delete('web');
@@ -269,7 +278,7 @@ describe('a policy that is deleted', () => {
   });
 
   it('while its account cannot be used stays, with the way out, and goes when the account is back', async () => {
-    const world = await converged({ ...NO_SHARING, deletionPolicy: 'Delete' });
+    const world = await converged({ ...NO_SHARING, ...DELETE });
     world.apply(account(PRODUCTION, { namespaces: ['others'] }));
     await world.rest(MINUTE);
     world.delete('web');
@@ -305,7 +314,7 @@ describe('two policies that want the same', () => {
   });
 
   it('when the first goes with its copies, the second makes what is missing', async () => {
-    const world = await two({ deletionPolicy: 'Delete' });
+    const world = await two(DELETE);
     world.delete('web');
     await world.until('it is gone', () => isGone(world), HOUR);
     await world.untilReady('second', HOUR);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BUILDERS, PRODUCTION, policy, seedOf } from './documents.ts';
+import { BUILDERS, DELETE, PRODUCTION, policy, seedOf } from './documents.ts';
 import { begin, copiesIn, expectRest, saying } from './scene.ts';
 import { DAY, HOUR, type World } from './world.ts';
 
@@ -91,7 +91,7 @@ describe('publishing', () => {
   });
 
   it('with deletionPolicy Delete the parameters go first, then the copies; with Retain all stays', async () => {
-    const world = await start({ deletionPolicy: 'Delete' });
+    const world = await start(DELETE);
     world.delete('web');
     await world.until('it is gone', () => world.policy('web') === undefined, DAY);
     expect(pointers(world)).toEqual([]);
@@ -103,7 +103,7 @@ describe('publishing', () => {
   });
 
   it('a target that the policy no longer names loses its parameter before its copies', async () => {
-    const world = await start({ retention: { keepNewest: 1, deleteAfterDays: 0 } });
+    const world = await start({ retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } });
     world.patch('web', { spec: { accounts: null } });
     await world.until('the copies are gone', () => copiesIn(world, PRODUCTION, 'eu-west-1').length === 0, DAY);
     expect(pointers(world)).toEqual(everywhere('web-3').slice(0, 2));

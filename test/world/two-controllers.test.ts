@@ -8,7 +8,7 @@ const TAGS = { app: 'web', release: 'stable' };
 
 /** A release takes the place of the version before it, while `controllers` of them run that know nothing of each other. */
 async function run(spec: object, start: (world: World) => void) {
-  const world = begin([policy({ ...spec, retention: { keepNewest: 1, deleteAfterDays: 0 } })], {
+  const world = begin([policy({ ...spec, retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } })], {
     seed: seedOf({ copySeconds: [5, 10] }),
   });
   start(world);
