@@ -231,8 +231,9 @@ const retention = withRules(
       3650,
       'An image that was launched within this many days counts as used. Unless this is 0, one that is not a day old is kept: EC2 tells of launches up to a day late. Default 30.',
     ).default(30),
-    scope: z.enum(['Copies']).default('Copies').meta({
-      description: 'What may be retired. `Copies`: only images that this controller made, never a source image.',
+    scope: z.enum(['Copies', 'CopiesAndSource']).default('Copies').meta({
+      description:
+        'What may be retired. `Copies`: only images that this controller made. `CopiesAndSource`: the source images of surplus versions as well, by the same stages and proofs, where the AwsAccount allows RetireSources.',
     }),
     snapshots: z
       .enum(['Delete', 'Keep'])

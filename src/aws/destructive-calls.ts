@@ -58,7 +58,7 @@ async function lookAgain(
 }
 
 /** The tags that tell whose an image or snapshot is. */
-const IDENTITY = [TAG.policyUid, TAG.cluster, TAG.sourceImage, TAG.sourceAccount, TAG.sourceRegion];
+const IDENTITY = [TAG.claimedBy, TAG.policyUid, TAG.cluster, TAG.sourceImage, TAG.sourceAccount, TAG.sourceRegion];
 
 /** What about an image speaks against removing it that was not so when it was planned. */
 function changedSince(planned: Image | undefined, fresh: Image, destroys: Destruction | undefined): string | undefined {

@@ -62,6 +62,18 @@ export const GRANTS = {
   ShareSnapshots: { kind: 'write', resources: [SNAPSHOTS], condition: NOT_PUBLIC },
   ReportUse: { kind: 'write', resources: [IMAGES, REPORTS] },
   RetireCopies: { kind: 'write', resources: [IMAGES], condition: OURS },
+  // A source image that was claimed: nothing of a source goes before that.
+  RetireSources: {
+    kind: 'retireSources',
+    resources: [IMAGES],
+    condition: { Null: { 'aws:ResourceTag/amifleet.io/claimed-by': 'false' } },
+  },
+  // The snapshots of a source carry no tag of ours, and are deleted by the one that this gives them.
+  MarkSourceSnapshots: {
+    kind: 'retireSources',
+    resources: [SNAPSHOTS],
+    condition: { Null: { 'aws:RequestTag/amifleet.io/policy-uid': 'false' } },
+  },
   DeleteCopies: { kind: 'write', resources: [IMAGES, SNAPSHOTS], condition: OURS },
   UseKeys: { kind: 'write', resources: ['*'], condition: { StringLike: BY_EC2 } },
   GrantKeys: {
@@ -124,19 +136,34 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
     ],
     GrantKeys: ['kms:CreateGrant'],
   },
-  CreateTagsCommand: { TagCopies: ['ec2:CreateTags'], MarkSources: ['ec2:CreateTags'] },
-  DeleteTagsCommand: { TagCopies: ['ec2:DeleteTags'], MarkSources: ['ec2:DeleteTags'] },
+  CreateTagsCommand: {
+    TagCopies: ['ec2:CreateTags'],
+    MarkSources: ['ec2:CreateTags'],
+    RetireSources: ['ec2:CreateTags'],
+    MarkSourceSnapshots: ['ec2:CreateTags'],
+  },
+  DeleteTagsCommand: {
+    TagCopies: ['ec2:DeleteTags'],
+    MarkSources: ['ec2:DeleteTags'],
+    RetireSources: ['ec2:DeleteTags'],
+  },
   ModifyImageAttributeCommand: {
     ShareImages: ['ec2:ModifyImageAttribute'],
     SharePublicly: ['ec2:ModifyImageAttribute'],
   },
   ModifySnapshotAttributeCommand: { ShareSnapshots: ['ec2:ModifySnapshotAttribute'] },
-  EnableImageDeprecationCommand: { RetireCopies: ['ec2:EnableImageDeprecation'] },
-  DisableImageDeprecationCommand: { RetireCopies: ['ec2:DisableImageDeprecation'] },
-  DisableImageCommand: { RetireCopies: ['ec2:DisableImage'] },
-  EnableImageCommand: { RetireCopies: ['ec2:EnableImage'] },
+  EnableImageDeprecationCommand: {
+    RetireCopies: ['ec2:EnableImageDeprecation'],
+    RetireSources: ['ec2:EnableImageDeprecation'],
+  },
+  DisableImageDeprecationCommand: {
+    RetireCopies: ['ec2:DisableImageDeprecation'],
+    RetireSources: ['ec2:DisableImageDeprecation'],
+  },
+  DisableImageCommand: { RetireCopies: ['ec2:DisableImage'], RetireSources: ['ec2:DisableImage'] },
+  EnableImageCommand: { RetireCopies: ['ec2:EnableImage'], RetireSources: ['ec2:EnableImage'] },
   EnableImageDeregistrationProtectionCommand: { RetireCopies: ['ec2:EnableImageDeregistrationProtection'] },
   DisableImageDeregistrationProtectionCommand: { RetireCopies: ['ec2:DisableImageDeregistrationProtection'] },
-  DeregisterImageCommand: { DeleteCopies: ['ec2:DeregisterImage'] },
+  DeregisterImageCommand: { DeleteCopies: ['ec2:DeregisterImage'], RetireSources: ['ec2:DeregisterImage'] },
   DeleteSnapshotCommand: { DeleteCopies: ['ec2:DeleteSnapshot'] },
 };

@@ -19,6 +19,8 @@ export const IAM_POLICIES = {
   controller: 'for the identity of the controller: lets it assume the role amifleet of any account',
   account: 'for the role in an account: everything that amifleet does there',
   'account-public': 'in addition, for the role in an account whose AwsAccount allows Public: images are made public',
+  'account-retire-sources':
+    'in addition, for the role in an account whose AwsAccount allows RetireSources: claimed source images are retired',
   'account-read-only': 'for the role in an account whose AwsAccount says readOnly: observe and plan',
   trust: 'the trust policy of the role in an account: who may assume it. Put in your own principal and external id',
 } as const;
@@ -32,6 +34,7 @@ const MAKE: Readonly<Record<IamPolicyName, (partition: string) => IamPolicy>> = 
   controller: (partition) => policyOf(['identity'], partition),
   account: (partition) => policyOf(['read', 'write'], partition),
   'account-public': (partition) => policyOf(['public'], partition),
+  'account-retire-sources': (partition) => policyOf(['retireSources'], partition),
   'account-read-only': (partition) => policyOf(['read'], partition),
   trust: (partition) => trustPolicy(partition),
 };

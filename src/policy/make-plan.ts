@@ -13,6 +13,7 @@ import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
 import { lookForShared } from './shared-sources.ts';
 import { shareImages } from './sharing.ts';
+import { disabledByUs } from './stages.ts';
 import { standOff } from './stand-off.ts';
 import { type Standings, standingsOf, targetsOf } from './standing.ts';
 import { closeUnneeded } from './temporary-grants.ts';
@@ -112,6 +113,8 @@ function reportSources(pass: Pass): void {
   const { draft, set, standings, owner, spec } = pass;
   if (!set.sources) return;
   for (const image of set.unready) {
+    // This policy itself has disabled it, and says so as a stage.
+    if (disabledByUs(image)) continue;
     const subject = label(image.name, image.id);
     if (image.state === 'pending' || image.state === 'transient') {
       draft.wait({

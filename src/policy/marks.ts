@@ -2,6 +2,7 @@ import { isUnderAskedKey } from './encryption.ts';
 import { ownerTags } from './identity.ts';
 import type { Target } from './model.ts';
 import { label, type Pass } from './pass.ts';
+import { markSources } from './source-retirement.ts';
 import { stepBack } from './stage-actions.ts';
 import { isoTime, TAG, timeIn } from './tags.ts';
 import { type Copy, isSourceTarget, type Version } from './versions.ts';
@@ -14,6 +15,7 @@ import { type Copy, isSourceTarget, type Version } from './versions.ts';
 export function markCopies(pass: Pass): void {
   const { set } = pass;
   const sourceSeen = set.sources !== undefined;
+  if (sourceSeen) markSources(pass);
   for (const version of set.versions) {
     for (const copies of version.copies.values()) {
       for (const copy of copies) {

@@ -1,5 +1,5 @@
-import { ownershipOf } from './identity.ts';
-import { type Snapshot, type Target, type TargetKey, targetKey } from './model.ts';
+import { ownershipOf, ownerTags } from './identity.ts';
+import { type Snapshot, type Tags, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import type { ActionKind } from './plan.ts';
 import { protectedBy } from './protection.ts';
@@ -26,7 +26,9 @@ export function removeImage(
   const { draft, now } = pass;
   const { image, target } = copy;
   const subject = label(version.name, image.id);
-  const snapshots = snapshotsOf(pass, copy);
+  const isSource = image.id === version.id;
+  const snapshots = isSource ? sourceSnapshotsOf(pass, copy) : snapshotsOf(pass, copy);
+  const identity = isSource ? sourceSnapshotTags(pass, version) : {};
   const needs: string[] = [];
   const mark = how.keepSnapshots ? TAG.kept : TAG.deleting;
   const unmarked = snapshots.filter((snapshot) => snapshot.tags[mark]?.startsWith(image.id) !== true);
@@ -43,7 +45,7 @@ export function removeImage(
         call: {
           do: 'tag',
           resources: unmarked.map(({ id }) => id),
-          tags: { [mark]: how.keepSnapshots ? image.id : `${image.id} ${isoTime(now)}` },
+          tags: { ...identity, [mark]: how.keepSnapshots ? image.id : `${image.id} ${isoTime(now)}` },
         },
       }),
     );
@@ -63,6 +65,31 @@ export function removeImage(
       ...(how.counts && { versionId: version.id }),
     },
   });
+}
+
+/** The snapshots that a source image alone uses. They carry nothing of ours before it goes. */
+function sourceSnapshotsOf(pass: Pass, { image, target }: Copy): Pick<Snapshot, 'id' | 'tags'>[] {
+  const inventory = inventoryOf(pass, target);
+  const shared = new Set<string>();
+  for (const other of inventory?.images.values() ?? []) {
+    if (other.id === image.id || other.state === 'deregistered') continue;
+    for (const { snapshotId } of other.volumes) if (snapshotId !== undefined) shared.add(snapshotId);
+  }
+  return image.volumes
+    .flatMap(({ snapshotId }) => snapshotId ?? [])
+    .filter((id) => !shared.has(id))
+    .map((id) => ({ id, tags: inventory?.snapshots.get(id)?.tags ?? {} }));
+}
+
+/** What makes the snapshots of a source image known as this policy's to delete, once the image is gone. */
+function sourceSnapshotTags(pass: Pass, version: Version): Tags {
+  const { owner } = pass;
+  return {
+    ...ownerTags(owner),
+    [TAG.sourceImage]: version.id,
+    [TAG.sourceAccount]: owner.source.account,
+    [TAG.sourceRegion]: owner.source.region,
+  };
 }
 
 /** The snapshots of a copy: those it lists, and those that EC2 says were made for it and that carry our identity. */

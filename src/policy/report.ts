@@ -184,6 +184,13 @@ function versionStatus(outcome: Outcome, seen: Lookups, version: Version): Versi
     .filter((mark) => mark !== undefined)
     .toSorted();
   const since = stage === 'Surplus' || stage === 'Withdrawn' ? marks[0] : undefined;
+  const all = [...version.copies.values()].flat().map(({ image }) => image);
+  const deprecated = all.filter(({ tags }) => tags[TAG.deprecatedSince] !== undefined).length;
+  const disabled = all.filter(({ state }) => state === 'disabled').length;
+  const ids = new Set([version.id, ...all.map(({ id }) => id)]);
+  const next = outcome.plan.waits
+    .filter(({ part, subject, until }) => part === 'retention' && until !== undefined && ids.has(idIn(subject)))
+    .toSorted((left, right) => (left.until ?? 0) - (right.until ?? 0))[0];
   const imageIds = [version.id, ...[...version.copies.values()].flat().map(({ image }) => image.id)];
   const held = imageIds.map((id) => seen.held.get(id)).find((message) => message !== undefined);
   return {
@@ -195,6 +202,9 @@ function versionStatus(outcome: Outcome, seen: Lookups, version: Version): Versi
     ...(since !== undefined && { since: cut(since, 32) }),
     ready: at.filter((target) => readyImage(version, target, input.owner.source) !== undefined).length,
     wanted: standings.wanted.has(version.id) ? at.length : 0,
+    ...(deprecated > 0 && { deprecated }),
+    ...(disabled > 0 && { disabled }),
+    ...(next && { next: cut(next.message, 160) }),
     ...(held !== undefined && { held: cut(held, 160) }),
   };
 }

@@ -1,4 +1,5 @@
 import { DailyBudget } from './daily-budget.ts';
+import { claimIn } from './identity.ts';
 import { describe, isNothing } from './launch-grants.ts';
 import { originalOf, surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
@@ -11,6 +12,7 @@ import { isPublished } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
 import { grantsOutsideSpec } from './shared-places.ts';
+import { asCopy, mayRetire, sourceImageOf, sourceSurplusReason } from './source-retirement.ts';
 import { deprecateImage, disableImage, markDisabled } from './stage-actions.ts';
 import { enabledByOthers, nextStage, type Stage, stagesOf } from './stages.ts';
 import { isoTime, TAG, tempGrantAccounts, timeIn } from './tags.ts';
@@ -57,7 +59,10 @@ export function retire(pass: Pass, open: OpenOrigins): void {
   const budget = new DailyBudget(pass, rules.maxDeletionsPerDay);
   const retiring: Retiring = { pass, rules, ready: new ReadyCount(pass), budget, open };
   // Oldest first: where a limit cuts the list, what is longest past its time goes first.
+  const sources = mayRetire(pass);
   for (const version of set.versions.toReversed()) {
+    const leavingSource = sources ? sourceLeaving(pass, version) : undefined;
+    if (leavingSource) advance(retiring, leavingSource);
     for (const copies of version.copies.values()) {
       for (const copy of copies) {
         const leaving = leavingOf(pass, version, copy, copies);
@@ -77,6 +82,16 @@ function leavingOf(pass: Pass, version: Version, copy: Copy, copies: readonly Co
   const since = timeIn(image.tags, TAG.surplusSince);
   if (why === undefined || since === undefined) return undefined;
   return { version, copy, why, subject: label(version.name, image.id), since };
+}
+
+/** Only one that this policy has claimed: the claim came with the mark. */
+function sourceLeaving(pass: Pass, version: Version): Leaving | undefined {
+  const image = sourceImageOf(version);
+  const why = sourceSurplusReason(pass, version);
+  const since = image && timeIn(image.tags, TAG.surplusSince);
+  if (!image || why === undefined || since === undefined || !isRetirable(image)) return undefined;
+  if (claimIn(image.tags[TAG.claimedBy], pass.owner).kind !== 'ours') return undefined;
+  return { version, copy: asCopy(image, pass.owner.source), why, subject: label(version.name, image.id), since };
 }
 
 const WILL_BE: Readonly<Record<Stage, string>> = { deprecate: 'deprecated', disable: 'disabled', delete: 'deleted' };

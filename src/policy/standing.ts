@@ -92,7 +92,8 @@ function wantedIds(spec: AmiPolicySpec, versions: readonly Version[]): Set<strin
 
 /** A version whose source is gone and none of whose copies came to anything is nothing to wish for. */
 function canBeHad(version: Version): boolean {
-  if (version.source.kind === 'usable') return true;
+  const { source } = version;
+  if (source.kind === 'usable' || (source.kind === 'unusable' && disabledByUs(source.image))) return true;
   return version.copies
     .values()
     .some((copies) =>

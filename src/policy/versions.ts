@@ -1,6 +1,6 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { isUnder, keyIn } from './encryption.ts';
-import { type Owner, type Ownership, ownershipOf } from './identity.ts';
+import { claimIn, type Owner, type Ownership, ownershipOf } from './identity.ts';
 import {
   type Answer,
   type Image,
@@ -118,7 +118,8 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
     const own = copies.get(image.id);
     const selection = select(image, spec.source.images);
     if (selection === 'selected' && image.state !== 'available') unready.push(image);
-    if (!own && !(selection === 'selected' && image.state === 'available')) continue;
+    const isSource = selection === 'selected' && image.state === 'available';
+    if (!own && !isSource && !isLeaving(image, owner)) continue;
     const state = sourceState(image, selection);
     versions.push(withSource(image, state, servesAtHome(spec, owner, home, state), own ?? [], groupBy));
   }
@@ -132,6 +133,10 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
   lookalikes.sort((left, right) => (left.image.id < right.image.id ? -1 : 1));
   return { versions, foreign, lookalikes, unready, sources, ...(listing && { shared: { listing, answer } }) };
 }
+
+/** A source image that this policy is about to retire stays a version to its end. */
+const isLeaving = ({ tags }: Image, owner: Owner): boolean =>
+  tags[TAG.surplusSince] !== undefined && claimIn(tags[TAG.claimedBy], owner).kind === 'ours';
 
 interface Found {
   readonly copies: Map<string, Copy[]>;

@@ -93,11 +93,13 @@ function* destruction(judged: JudgedCall): Generator<string> {
   for (const { before: image, after } of changed(judged.before.images, judged.after.images)) {
     const as = leftAs(image, after);
     if (!as) continue;
-    if (image.tags[tag('source-image')] === undefined) {
-      yield `a source image was ${as}: ${image.id}`;
-      continue;
-    }
     const policy = ownerOf(image.tags, judged);
+    if (image.tags[tag('source-image')] === undefined) {
+      const asked =
+        policy?.spec.retention?.scope === 'CopiesAndSource' && judged.allows(image.account).includes('RetireSources');
+      if (!asked) yield `a source image was ${as}: ${image.id}`;
+      if (!asked) continue;
+    }
     if (!policy || image.state === 'failed') continue;
     const deleting = policy.metadata.deletionTimestamp !== undefined;
     if (deleting && (policy.spec.deletionPolicy !== 'Delete' || as === 'disabled'))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { canonical } from './canonical.ts';
-import { BUILDERS, CONSUMER, policy, seedOf } from './documents.ts';
+import { account, BUILDERS, CONSUMER, PRODUCTION, policy, seedOf } from './documents.ts';
 import type { Death } from './lifeline.ts';
 import { begin, blockedIn, copiesIn, expectRest, namesIn, type SeenImage } from './scene.ts';
 import { DAY, HOUR, type World } from './world.ts';
@@ -128,5 +128,27 @@ describe('killed while a version goes through the stages', () => {
   it.each(AT)('before or after change %i: the same end', async (at) => {
     const { end } = await run({ at, when: at % 2 === 0 ? 'before' : 'after' });
     expect(end).toEqual((await whole).end);
+  });
+});
+
+describe('scope: CopiesAndSource', () => {
+  it('takes the source images of what fell behind as well, with their snapshots, where the account allows it', async () => {
+    const retention = { keepNewest: 1, deprecateAfterDays: 0, deleteAfterDays: 1, scope: 'CopiesAndSource' };
+    const world = begin([policy(spec({ retention }))], { accounts: [account(BUILDERS), account(PRODUCTION)] });
+    world.launch({ resyncMs: HOUR });
+    await world.rest(2 * DAY);
+    const sources = (): string[] =>
+      world.aws
+        .world()
+        .images.filter(({ state, region }) => state !== 'deregistered' && region === 'us-east-1')
+        .map(({ name }) => name);
+    expect(sources()).toEqual(['web-1', 'web-2', 'web-3']);
+    expect(world.condition('web', 'RetentionApplied')).toMatchObject({ reason: 'SourceRetirementNotAllowed' });
+    world.apply(account(BUILDERS, { allow: ['RetireSources'] }));
+    await world.until('the old ones are gone', () => sources().join() === 'web-3', 4 * DAY);
+    await world.rest(2 * HOUR);
+    expect(world.aws.world().snapshots.filter(({ region }) => region === 'us-east-1')).toHaveLength(2);
+    await world.untilReady('web');
+    await expectRest(world);
   });
 });
