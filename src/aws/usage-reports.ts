@@ -11,13 +11,11 @@ import type { CallOf } from '../policy/plan.ts';
 import type { CallOptions, ServiceApi } from './aws-clients.ts';
 import type { OpenTarget } from './inventories.ts';
 
+const DEPTH = { OptionName: 'version-depth', OptionValues: ['10000'] };
 /** Everything that a report can tell of; launch templates with as many of their versions as it takes. */
 const RESOURCE_TYPES = [
   { ResourceType: 'ec2:Instance' },
-  {
-    ResourceType: 'ec2:LaunchTemplate',
-    ResourceTypeOptions: [{ OptionName: 'version-depth', OptionValues: ['10000'] }],
-  },
+  { ResourceType: 'ec2:LaunchTemplate', ResourceTypeOptions: [DEPTH] },
 ];
 
 /** Asks EC2 for a report over all accounts. The same token is the same report. */
@@ -33,11 +31,13 @@ export async function requestUsage(call: CallOf<'requestUsage'>, { ec2, inventor
 }
 
 /**
- * The newest report of an image, whoever asked for it, if it is over all accounts.
+ * The newest report of an image that is over everything, whoever asked for it. EC2 makes one of an image at a time: while
+ * it makes one that is not over everything, there is nothing to be asked for.
  * @throws AwsError
  */
 export async function readUsageReport(ec2: ServiceApi, imageId: string, options: CallOptions): Promise<UsageReport> {
   let newest: ImageUsageReport | undefined;
+  let partial: ImageUsageReport | undefined;
   let token: string | undefined;
   do {
     const page: DescribeImageUsageReportsCommandOutput = await ec2.send(
@@ -45,14 +45,15 @@ export async function readUsageReport(ec2: ServiceApi, imageId: string, options:
       options,
     );
     for (const report of page.ImageUsageReports ?? []) {
-      if ((report.AccountIds?.length ?? 0) === 0 && coversAll(report) && timeOf(report) >= timeOf(newest))
-        newest = report;
+      if (!coversAll(report)) partial = report.State === 'pending' ? report : partial;
+      else if (timeOf(report) >= timeOf(newest)) newest = report;
     }
     token = page.NextToken || undefined;
   } while (token !== undefined);
-  if (!newest?.ReportId) return { kind: 'none' };
-  const { ReportId: id, State, StateReason } = newest;
-  const createdAt = timeOf(newest);
+  const found = newest ?? partial;
+  if (!found?.ReportId) return { kind: 'none' };
+  const { ReportId: id, State, StateReason } = found;
+  const createdAt = timeOf(found);
   if (State === 'available') return { kind: 'available', id, createdAt, usages: await readEntries(ec2, id, options) };
   if (State === 'error') return { kind: 'failed', id, createdAt, why: StateReason ?? 'EC2 gives no reason' };
   return { kind: 'pending', id, createdAt };
@@ -60,9 +61,17 @@ export async function readUsageReport(ec2: ServiceApi, imageId: string, options:
 
 const timeOf = (report: ImageUsageReport | undefined): number => report?.CreationTime?.getTime() ?? 0;
 
-/** Somebody may have asked for a report on instances alone. */
-function coversAll({ ResourceTypes = [] }: ImageUsageReport): boolean {
-  return RESOURCE_TYPES.every(({ ResourceType }) => ResourceTypes.some((each) => each.ResourceType === ResourceType));
+/**
+ * Somebody may have asked for a report on some accounts, on instances alone, or on fewer versions. Where EC2 does not
+ * repeat how many versions it looks at, they are taken to be enough: otherwise no report of our own would ever count.
+ */
+function coversAll({ AccountIds = [], ResourceTypes = [] }: ImageUsageReport): boolean {
+  if (AccountIds.length > 0) return false;
+  return RESOURCE_TYPES.every(({ ResourceType }) => {
+    const type = ResourceTypes.find((each) => each.ResourceType === ResourceType);
+    const depth = type?.ResourceTypeOptions?.find(({ OptionName }) => OptionName === DEPTH.OptionName);
+    return type !== undefined && (depth?.OptionValues ?? DEPTH.OptionValues).join() === DEPTH.OptionValues.join();
+  });
 }
 
 async function readEntries(ec2: ServiceApi, reportId: string, options: CallOptions): Promise<readonly Usage[]> {

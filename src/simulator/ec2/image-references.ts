@@ -74,7 +74,7 @@ function askedOf({ query }: Call): Asked {
     instances: all || instances !== undefined,
     instanceStates: optionOf(instances, 'state-name') ?? ['running'],
     parameters: all || named.has('ssm:Parameter'),
-    templateDepth: all || templates ? depthOf(optionOf(templates, 'version-depth')) : 0,
+    templateDepth: all || templates ? depthOf(optionOf(templates, 'version-depth'), DEFAULT_DEPTH) : 0,
   };
 }
 
@@ -91,21 +91,22 @@ function checkType(type: string, entry: Query): void {
   }
 }
 
-const optionOf = (entry: Query | undefined, name: string): readonly string[] | undefined =>
+export const optionOf = (entry: Query | undefined, name: string): readonly string[] | undefined =>
   entry
     ?.structures('ResourceTypeOption')
     .find((option) => option.get('OptionName') === name)
     ?.list('OptionValue');
 
-function depthOf(values: readonly string[] | undefined): number {
-  if (!values) return DEFAULT_DEPTH;
+/** @throws Refusal */
+export function depthOf(values: readonly string[] | undefined, otherwise: number): number {
+  if (!values) return otherwise;
   const depth = Number(values[0]);
   if (values.length !== 1 || !(Number.isInteger(depth) && depth >= 1 && depth <= MAX_DEPTH))
     throw invalid('optionValue', values.join(', '));
   return depth;
 }
 
-const invalid = (parameter: string, given: string): Refusal =>
+export const invalid = (parameter: string, given: string): Refusal =>
   new Refusal('InvalidParameterValue', `Value (${given}) for parameter ${parameter} is invalid.`);
 
 function referencesOf({ place }: Call, asked: Asked): Reference[] {

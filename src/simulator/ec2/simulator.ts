@@ -54,6 +54,8 @@ export interface Simulator {
   onMutation(listener: (call: CallEvent, before: WorldView, after: WorldView) => void): void;
   /** Says that an image was launched just now, as RunInstances would after its usual delay. */
   launched(imageId: string, region: string): void;
+  /** The usage reports of an image that are being made come to nothing, for this reason. */
+  failReports(imageId: string, reason: string): void;
   /** Somebody in an account runs an instance of an image, or makes it the newest version of a launch template. */
   use(use: Use): void;
   /** Terminates every instance of an image, and forgets every launch template that names it. */
@@ -148,6 +150,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       const image = state.world.findImage(imageId, region);
       if (image) state.world.putImage({ ...image, lastLaunchedAt: state.world.now() });
     },
+    failReports: (imageId, reason) => failReports(state.world, imageId, reason),
     use: (use) => addUse(state.world, use),
     disuse: (imageId) => {
       for (const { instances, templates } of state.world.places()) {
@@ -234,6 +237,12 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
 
 type JsonService = keyof typeof JSON_OPERATIONS;
 const isJson = (service: Service): service is JsonService => service === 'kms' || service === 'ssm';
+
+function failReports(world: SimWorld, imageId: string, failure: string): void {
+  for (const { usageReports } of world.places())
+    for (const [id, report] of usageReports)
+      if (report.imageId === imageId && report.readyAt > world.now()) usageReports.set(id, { ...report, failure });
+}
 
 function addUse(world: SimWorld, { account, region, imageId, template }: Use): void {
   const place = world.place(account, region);

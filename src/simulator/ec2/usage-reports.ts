@@ -1,6 +1,7 @@
 import { type Answer, type Call, DONE, iso, type Operation, paged, tagSet } from './call.ts';
 import { checkImageId, ownImage } from './image-access.ts';
-import { tagSpecifications } from './query.ts';
+import { depthOf, invalid, optionOf } from './image-references.ts';
+import { type Query, tagSpecifications } from './query.ts';
 import { Refusal } from './refusal.ts';
 import type { SimWorld } from './sim-world.ts';
 import type { SimUsageReport } from './world.ts';
@@ -13,8 +14,10 @@ const INSTANCES_LAG_MS = 86_400_000;
 const TEMPLATES_LAG_MS = 3 * 86_400_000;
 /** ec2-facts, section 3. */
 const KEPT_MS = 30 * 86_400_000;
-/** Not documented; there is some limit on everything. */
-const MAX_PENDING = 100;
+/** EC2 has 2,000 for an account and region (user guide, "View your AMI usage"), and one for an image. Which code it refuses with is not documented. */
+const MAX_PENDING = 50;
+/** Of each launch template, the newest versions. */
+const DEFAULT_DEPTH = 20;
 
 export const createImageUsageReport: Operation = {
   parameters: ['ImageId', 'ResourceType', 'AccountId', 'ClientToken', 'TagSpecification', 'DryRun'],
@@ -22,12 +25,9 @@ export const createImageUsageReport: Operation = {
   run(call) {
     const { query, place, world } = call;
     const image = ownImage(call, query.required('ImageId'));
-    const types = query.structures('ResourceType').map((entry) => entry.required('ResourceType'));
+    const types = query.structures('ResourceType').map(typeOf);
     if (types.length === 0)
       throw new Refusal('MissingParameter', 'The request must contain the parameter ResourceTypes');
-    for (const type of types)
-      if (!TYPES.has(type))
-        throw new Refusal('InvalidParameterValue', `Value (${type}) for parameter resourceType is invalid.`);
     const token = query.get('ClientToken');
     const key = `usage ${token}`;
     const fingerprint = query.fingerprint(['ClientToken']);
@@ -38,7 +38,8 @@ export const createImageUsageReport: Operation = {
         'The client token you have provided is associated with a resource that has different parameters.',
       );
     if (known) return { reportId: known.imageId };
-    if (reportsOf(call).filter(({ readyAt }) => readyAt > world.now()).length >= MAX_PENDING)
+    const pending = reportsOf(call).filter((report) => stateOf(report, world) === 'pending');
+    if (pending.length >= MAX_PENDING || pending.some(({ imageId }) => imageId === image.id))
       throw new Refusal('ResourceLimitExceeded', 'You have reached your limit of pending image usage reports.');
     const accounts = query.list('AccountId');
     const now = world.now();
@@ -58,13 +59,32 @@ export const createImageUsageReport: Operation = {
   },
 };
 
+type Type = SimUsageReport['types'][number];
+
+function typeOf(entry: Query): Type {
+  const name = entry.required('ResourceType');
+  if (!TYPES.has(name)) throw invalid('resourceType', name);
+  for (const option of entry.structures('ResourceTypeOption')) {
+    const given = option.required('OptionName');
+    if (name !== 'ec2:LaunchTemplate' || given !== 'version-depth') throw invalid('optionName', given);
+  }
+  const depth = optionOf(entry, 'version-depth');
+  return { name, ...(depth && { depth: depthOf(depth, DEFAULT_DEPTH) }) };
+}
+
+function stateOf({ readyAt, failure }: SimUsageReport, world: SimWorld): 'pending' | 'available' | 'error' {
+  if (failure !== undefined) return 'error';
+  return readyAt > world.now() ? 'pending' : 'available';
+}
+
 function entriesOf(
   world: SimWorld,
   imageId: string,
   region: string,
-  types: readonly string[],
+  types: readonly Type[],
   accounts: readonly string[],
 ): SimUsageReport['entries'] {
+  const { depth = DEFAULT_DEPTH } = types.find(({ name }) => name === 'ec2:LaunchTemplate') ?? {};
   const now = world.now();
   return world.places().flatMap((place) => {
     if (place.region !== region || (accounts.length > 0 && !accounts.includes(place.account))) return [];
@@ -72,12 +92,15 @@ function entriesOf(
       (each) => each.imageId === imageId && each.launchedAt <= now - INSTANCES_LAG_MS,
     ).length;
     const templates = place.templates.filter(({ versions, madeAt }) =>
-      versions.some((each, index) => each === imageId && (madeAt[index] ?? 0) <= now - TEMPLATES_LAG_MS),
+      versions
+        .filter((_, index) => (madeAt[index] ?? 0) <= now - TEMPLATES_LAG_MS)
+        .slice(-depth)
+        .includes(imageId),
     ).length;
     return [
       { account: place.account, type: 'ec2:Instance', count: instances },
       { account: place.account, type: 'ec2:LaunchTemplate', count: templates },
-    ].filter(({ type, count }) => count > 0 && types.includes(type));
+    ].filter(({ type, count }) => count > 0 && types.some(({ name }) => name === type));
   });
 }
 
@@ -112,9 +135,15 @@ export const describeImageUsageReports: Operation = {
       imageUsageReportSet: items.map((report) => ({
         reportId: report.id,
         imageId: report.imageId,
-        resourceTypeSet: report.types.map((resourceType) => ({ resourceType })),
+        resourceTypeSet: report.types.map(({ name, depth }) => ({
+          resourceType: name,
+          ...(depth !== undefined && {
+            resourceTypeOptionSet: [{ optionName: 'version-depth', optionValueSet: [String(depth)] }],
+          }),
+        })),
         accountIdSet: report.accounts,
-        state: report.readyAt > call.world.now() ? 'pending' : 'available',
+        state: stateOf(report, call.world),
+        stateReason: report.failure,
         creationTime: iso(report.createdAt),
         expirationTime: iso(report.createdAt + KEPT_MS),
         tagSet: tagSet(report.tags),
@@ -128,7 +157,7 @@ export const describeImageUsageReportEntries: Operation = {
   parameters: LISTED,
   mutates: false,
   run(call) {
-    const ready = asked(call).filter(({ readyAt }) => readyAt <= call.world.now());
+    const ready = asked(call).filter((report) => stateOf(report, call.world) === 'available');
     const entries = new Map(
       ready.flatMap((report) =>
         report.entries.map((entry): [string, Answer] => [

@@ -134,7 +134,10 @@ export interface SimUsageReport {
   readonly readyAt: number;
   /** Empty: all accounts. */
   readonly accounts: readonly string[];
-  readonly types: readonly string[];
+  /** `depth`: how many versions of each launch template, as it was asked for. */
+  readonly types: readonly { readonly name: string; readonly depth?: number }[];
+  /** Why it could not be made. */
+  readonly failure?: string;
   readonly entries: readonly { readonly account: string; readonly type: string; readonly count: number }[];
   readonly tags: Tags;
 }
