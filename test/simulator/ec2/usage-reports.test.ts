@@ -125,9 +125,9 @@ describe('an image usage report', () => {
     const { ImageUsageReports = [] } = await sim
       .ec2()
       .send(new DescribeImageUsageReportsCommand({ ReportIds: [usual, deep] }));
-    expect(
-      ImageUsageReports.map(({ ResourceTypes }) => ResourceTypes?.at(-1)?.ResourceTypeOptions ?? []).flat(),
-    ).toEqual([depth('21')]);
+    expect(ImageUsageReports.flatMap(({ ResourceTypes }) => ResourceTypes?.at(-1)?.ResourceTypeOptions ?? [])).toEqual([
+      depth('21'),
+    ]);
   });
 
   it.each([
