@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { makePlan } from '../../src/policy/make-plan.ts';
 import { DAY_MS, type TargetKey, type TargetView, targetKey } from '../../src/policy/model.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
-import type { Plan } from '../../src/policy/plan.ts';
+import type { Action, Plan } from '../../src/policy/plan.ts';
 import { report } from '../../src/policy/report.ts';
 import { TAG, tempGrantAccounts } from '../../src/policy/tags.ts';
 import { Acting } from './act.ts';
-import { build, drawn, policies } from './random-worlds.ts';
+import { build, drawn, handOver, planForVendor, policies, VENDOR } from './random-worlds.ts';
 import { granteesOf, granteesWanted, isOurs, keptIn, targetsNamed, versionsIn, wantedIn } from './reference.ts';
 import { violations } from './safety.ts';
 import { ids, SOURCE, type World } from './world.ts';
@@ -213,3 +213,49 @@ describe('carried out again and again', () => {
     );
   });
 });
+
+describe('with sources of another account', () => {
+  it('nothing of it is touched, each version is copied from it once and only into the source account, and it ends', () => {
+    fc.assert(
+      fc.property(drawn, policies, (world, policy) => {
+        const built = build(world);
+        handOver(built);
+        const acting = new Acting(built);
+        let plan = planForVendor(built, policy);
+        for (let round = 1; round <= 40; round++) {
+          expect(plan.actions.flatMap((action) => wrongWithVendor(built, action))).toEqual([]);
+          expect(direct(plan).length).toBe(new Set(direct(plan)).size);
+          acting.carryOut(plan);
+          if (round % 2 === 0) acting.finishCopies();
+          built.now += DAY_MS;
+          plan = planForVendor(built, policy);
+        }
+        expect(ids(plan)).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** The versions that are copied from the other account. */
+const direct = (plan: Plan): string[] =>
+  plan.actions.flatMap(({ call }) => (call.do === 'copy' && call.foreignOwner !== undefined ? [call.sourceImage] : []));
+
+function wrongWithVendor(world: World, { id, call, target }: Action): string[] {
+  if (call.do === 'claim') return [`${id} claims what is another account's`];
+  if ('imageId' in call && world.place(VENDOR).images.has(call.imageId)) return [`${id} touches it`];
+  if (call.do !== 'copy') return [];
+  if (call.foreignOwner === undefined)
+    return call.origin.account === VENDOR.account ? [`${id} is made from it unsaid`] : [];
+  const there = [...world.places].flatMap(([key, { images }]) =>
+    key.startsWith(SOURCE.account) ? [...images.values()] : [],
+  );
+  const has = there.some(
+    (image) =>
+      isOurs(image) &&
+      image.tags[TAG.sourceImage] === call.sourceImage &&
+      (image.state === 'available' || image.state === 'pending'),
+  );
+  const wrong = target.account !== SOURCE.account || call.origin.account !== VENDOR.account || has;
+  return wrong ? [`${id} is copied from another account in vain`] : [];
+}

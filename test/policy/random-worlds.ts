@@ -1,7 +1,15 @@
 import * as fc from 'fast-check';
-import type { Answer, Image, UsageReport } from '../../src/policy/model.ts';
+import {
+  type Answer,
+  type Image,
+  listingKey,
+  type Target,
+  targetKey,
+  type UsageReport,
+} from '../../src/policy/model.ts';
 import type { NodeClass } from '../../src/policy/node-classes.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
+import type { Plan } from '../../src/policy/plan.ts';
 import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
 import { AWAY, AWAY_EU, AWAY_US, ami, daysAgo, EU, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
 
@@ -191,4 +199,35 @@ function addCopy(world: World, number: number, copy: Drawn['sources'][number]['c
   if (copy.references === 'unknown') place.references.set(id, { ok: false, why: 'AWS refused' });
   const snapshotId = world.image(copy.at, id)?.volumes[0]?.snapshotId;
   if (copy.marked && snapshotId) world.retag(copy.at, snapshotId, { [TAG.deleting]: `${id} ${isoTime(daysAgo(1))}` });
+}
+
+export const VENDOR: Target = { account: '777788889999', region: SOURCE.region };
+
+/** The sources of a world as those of another account, which lets the source account read all of them. */
+export function handOver(world: World): void {
+  const place = world.place(SOURCE);
+  for (const image of [...place.images.values()]) {
+    if (image.tags[TAG.sourceImage] !== undefined) continue;
+    place.images.delete(image.id);
+    world.put(VENDOR, { ...image, tags: {} });
+    world.grant(VENDOR, image.id, { accounts: [SOURCE.account] });
+    for (const { snapshotId } of image.volumes)
+      world.place(VENDOR).volume.set(snapshotId ?? '', { ok: true, value: [SOURCE.account] });
+  }
+}
+
+/** Plans for a policy whose sources are another account's; they are looked up as the plan asks for them. */
+export function planForVendor(world: World, policy: PlanInput['spec']): Plan {
+  const { source } = policy;
+  const foreign = { ...policy, source: { ...source, images: { ...source.images, owner: VENDOR.account } } };
+  const look = (): Plan => {
+    const targets = world.views();
+    targets.delete(targetKey(VENDOR));
+    return world.plan(foreign, { targets, withdrawalConfirmed: true });
+  };
+  const shown = [...world.place(VENDOR).images].filter(([, { state }]) => state === 'available');
+  for (const need of look().needs)
+    if (need.kind === 'sharedImages')
+      world.place(SOURCE).sharedImages.set(listingKey(need.listing), { ok: true, value: new Map(shown) });
+  return look();
 }

@@ -108,13 +108,16 @@ describe('a version of another account', () => {
     expect(codes(plan)).toEqual(['KeyNotFound']);
   });
 
-  it('waits for the copy that is under way', () => {
+  it.each([
+    ['in its first target', SOURCE, '111122223333/us-east-1'],
+    ['in another target of the source account', EU, '111122223333/eu-west-1'],
+  ])('waits for the copy that is under way %s', (_, at, where) => {
     const world = vendorWorld(1);
-    const pending = world.copy(1, SOURCE, { state: 'pending' });
+    const pending = world.copy(1, at, { state: 'pending' });
     const plan = world.plan(shared());
     expect(plan.actions).toEqual([]);
     expect(plan.waits.map(({ message }) => message)).toContain(
-      `the source image belongs to account 777788889999; it is copied from ${pending} in 111122223333/us-east-1 once that is ready`,
+      `the source image belongs to account 777788889999; it is copied from ${pending} in ${where} once that is ready`,
     );
   });
 

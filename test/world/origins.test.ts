@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BUILDERS, CONSUMER, PRODUCTION, policy, seedOf } from './documents.ts';
 import { begin, copiesIn, expectRest, saying } from './scene.ts';
+import { DAY, HOUR } from './world.ts';
 
 /** The newest source as `image` says, and a key of the builders in its region. */
 const seed = (image: object): object => {
@@ -119,6 +120,25 @@ describe('images of another account', () => {
     await world.untilReady('web');
     expect(copiesIn(world, BUILDERS, 'eu-west-1').map(({ name }) => name)).toEqual(['vendor-8']);
     await expectRest(world);
+  });
+
+  it('leave what was copied of them where the policy is suspended, and go with it where it says so', async () => {
+    const world = begin([vendorPolicy({ accounts: undefined, deletionPolicy: 'Delete' })], { seed: vendorSeed() });
+    world.launch({ resyncMs: HOUR });
+    await world.untilReady('web');
+    world.patch('web', { spec: { suspend: true } });
+    await world.until('it is suspended', () => world.condition('web', 'Ready')?.reason === 'Suspended');
+    await expectRest(world);
+    expect(copiesIn(world, BUILDERS, 'us-east-1')).toHaveLength(1);
+    world.delete('web');
+    const left = (): number => ['us-east-1', 'eu-west-1'].flatMap((each) => copiesIn(world, BUILDERS, each)).length;
+    await world.until('all but one are gone', () => left() === 1, 3 * DAY);
+    // What another account shares today it may take back tomorrow: the last image of our own is the last one.
+    await world.until('it is blocked', () => /last usable image/.test(saying(world, 'web', 'Ready')), HOUR);
+    world.patch('web', { spec: { deletionPolicy: 'Retain' } });
+    await world.until('it is gone', () => world.policy('web') === undefined, HOUR);
+    expect(left()).toBe(1);
+    expect(world.aws.world().images.filter(({ account }) => account === VENDOR)).toHaveLength(2);
   });
 
   it('of which only the image is shared cannot be copied, and status says who must do what', async () => {
