@@ -23,7 +23,11 @@ const term = z.object({
 const condition = z.object({ type: z.string(), status: z.string(), observedGeneration: z.number().optional() });
 /** The part of an EC2NodeClass that tells of images, the same in v1beta1 and v1. */
 const nodeClass = z.object({
-  metadata: z.object({ name: z.string(), generation: z.number().optional() }),
+  metadata: z.object({
+    name: z.string(),
+    generation: z.number().optional(),
+    deletionTimestamp: z.string().optional(),
+  }),
   spec: z.object({ amiSelectorTerms: z.array(term).optional() }).optional(),
   status: z
     .object({ amis: z.array(z.object({ id: z.string() })).optional(), conditions: z.array(condition).optional() })
@@ -104,14 +108,17 @@ function nodeClassFrom(object: KubeObject): NodeClass {
   if (!parsed.success)
     throw new Error(`EC2NodeClass ${object.metadata.name} cannot be understood: ${z.prettifyError(parsed.error)}`);
   const { metadata, spec, status } = parsed.data;
-  // Older versions of Karpenter do not say for which generation they have chosen: then nobody knows.
-  const isCurrent = status?.conditions?.some(
-    ({ type, status: is, observedGeneration }) =>
-      type === 'AMIsReady' &&
-      is === 'True' &&
-      observedGeneration !== undefined &&
-      observedGeneration === metadata.generation,
-  );
+  // Older versions of Karpenter do not say for which generation they have chosen, and of what is being deleted Karpenter
+  // writes the newest generation without choosing again (operatorpkg, status/condition_set.go): then nobody knows.
+  const isCurrent =
+    metadata.deletionTimestamp === undefined &&
+    status?.conditions?.some(
+      ({ type, status: is, observedGeneration }) =>
+        type === 'AMIsReady' &&
+        is === 'True' &&
+        observedGeneration !== undefined &&
+        observedGeneration === metadata.generation,
+    );
   return {
     name: metadata.name,
     terms: spec?.amiSelectorTerms ?? [],

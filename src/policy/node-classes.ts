@@ -1,4 +1,4 @@
-import type { Image, Target } from './model.ts';
+import type { Image } from './model.ts';
 import { matchesPattern } from './selection.ts';
 
 /** What an EC2NodeClass of Karpenter says about the images of its nodes. */
@@ -28,17 +28,24 @@ export interface NodeClassUse {
   readonly doubts: readonly string[];
 }
 
+/** Where an image is, as far as it decides who finds it. */
+interface Place {
+  readonly account: string;
+  /** Others may launch it. */
+  readonly isShared: boolean;
+}
+
 /**
  * Which node classes would launch nodes from an image. Karpenter writes down what its terms give: the newest image for
  * each kind of node. Where that is out of date, or it found nothing, whatever the terms could give is in doubt.
  */
-export function nodeClassUse(classes: readonly NodeClass[], image: Image, { account }: Target): NodeClassUse {
+export function nodeClassUse(classes: readonly NodeClass[], image: Image, place: Place): NodeClassUse {
   const uses: string[] = [];
   const doubts: string[] = [];
   for (const { name, terms, chosen } of classes) {
     if (terms.some(({ id }) => id === image.id)) uses.push(`EC2NodeClass ${name} names it`);
     else if (chosen?.includes(image.id)) uses.push(`EC2NodeClass ${name} launches nodes from it`);
-    else if (!chosen && terms.some((term) => mayGive(term, image, account)))
+    else if (!chosen && terms.some((term) => mayGive(term, image, place)))
       doubts.push(
         `EC2NodeClass ${name} may select it, and its status does not say which images Karpenter has chosen by these terms. Wait until it does, or give the image by id`,
       );
@@ -46,12 +53,20 @@ export function nodeClassUse(classes: readonly NodeClass[], image: Image, { acco
   return { uses, doubts };
 }
 
-/** What of a term cannot be checked from here counts as met: the parameter's value, and whose account `self` is. */
-function mayGive({ id, alias, owner, name, tags = {} }: NodeClassTerm, image: Image, account: string): boolean {
+/**
+ * What of a term cannot be checked from here counts as met: the parameter's value, whose account `self` is, and the tags
+ * that other accounts see on an image: not the owner's, but those that they gave it (ec2-facts 7.4).
+ */
+function mayGive(
+  { id, alias, owner, name, tags = {} }: NodeClassTerm,
+  image: Image,
+  { account, isShared }: Place,
+): boolean {
   if (id !== undefined || alias !== undefined) return false;
   const owners = owner?.split(',').map((each) => each.trim());
   if (owners && !owners.includes('self') && !owners.includes(account)) return false;
   if (name !== undefined && !matchesPattern(name, image.name)) return false;
+  if (isShared) return true;
   return Object.entries(tags).every(([key, value]) => {
     const own = image.tags[key];
     return own !== undefined && matchesPattern(value, own);

@@ -68,7 +68,7 @@ function evidenceOf(pass: Pass, image: Image, target: Target): Evidence | 'askin
     isShared,
     references,
     report,
-    nodeClasses: nodeClasses && usesIn(nodeClasses, image, target),
+    nodeClasses: nodeClasses && usesIn(nodeClasses, image, { account: target.account, isShared }),
   };
   const evidence = judgeUse(observed, rulesOf(pass), pass.now);
   const ignored = pass.spec.retention?.inUse === 'Ignore' && pass.limits.allowIgnoreInUse;
@@ -86,8 +86,11 @@ function isSharedNow(pass: Pass, image: Image, target: Target): boolean {
   return !grants?.ok || !isNothing(grants.value);
 }
 
-const usesIn = (answer: Answer<readonly NodeClass[]>, image: Image, target: Target): Answer<NodeClassUse> =>
-  answer.ok ? { ok: true, value: nodeClassUse(answer.value, image, target) } : answer;
+const usesIn = (
+  answer: Answer<readonly NodeClass[]>,
+  image: Image,
+  place: Parameters<typeof nodeClassUse>[2],
+): Answer<NodeClassUse> => (answer.ok ? { ok: true, value: nodeClassUse(answer.value, image, place) } : answer);
 
 const MINUTE_MS = 60_000;
 

@@ -84,6 +84,20 @@ describe('the EC2NodeClasses of a cluster', () => {
     expect(await classes.read(ANY, STOP)).toEqual({ ok: true, value: [{ name: 'web', terms: [{ id: 'ami-1' }] }] });
   });
 
+  it('tell nothing of what is chosen while they are being deleted', async () => {
+    const { classes, answerWith } = cluster('v1');
+    const status = {
+      amis: [{ id: 'ami-2' }],
+      conditions: [{ type: 'AMIsReady', status: 'True', observedGeneration: 3 }],
+    };
+    const spec = { amiSelectorTerms: [{ id: 'ami-1' }] };
+    const going = { name: 'web', generation: 3, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    answerWith(({ path }) =>
+      path.endsWith('ec2nodeclasses') ? { status: 200, body: list([{ metadata: going, spec, status }]) } : undefined,
+    );
+    expect(await classes.read(ANY, STOP)).toEqual({ ok: true, value: [{ name: 'web', terms: [{ id: 'ami-1' }] }] });
+  });
+
   it.each<[string, (request: KubeRequest) => { status: number; body: string } | undefined, RegExp]>([
     [
       'may not be listed',

@@ -3,7 +3,7 @@ import type { Answer } from '../../src/policy/model.ts';
 import type { NodeClass, NodeClassTerm } from '../../src/policy/node-classes.ts';
 import type { Plan } from '../../src/policy/plan.ts';
 import { isoTime, TAG } from '../../src/policy/tags.ts';
-import { AWAY, codes, daysAgo, EU, HOME, spec, World } from './world.ts';
+import { AWAY, codes, daysAgo, EU, HOME, PARTNER, spec, World } from './world.ts';
 
 const RULES = { keepNewest: 1, disableAfterDays: 1, deleteAfterDays: 3 };
 const gone = (plan: Plan) => plan.actions.flatMap(({ call }) => (call.do === 'deregister' ? [call.imageId] : []));
@@ -88,6 +88,20 @@ describe('an image that is due to go', () => {
   ])('goes where Karpenter has not chosen yet, and the terms are %s', (_, term) => {
     const { old, plan } = due();
     expect(gone(plan(classes(web(term))))).toEqual([old]);
+  });
+
+  it.each<[string, NodeClassTerm, boolean]>([
+    ['tags, which are not those that others see', { tags: { team: 'data' } }, true],
+    ['its name and such tags', { name: 'web-*', tags: { team: 'data' } }, true],
+    ['another name', { name: 'db-*', tags: { app: 'web' } }, false],
+    ['another owner', { owner: AWAY, tags: { app: 'web' } }, false],
+  ])('that is shared, where Karpenter has not chosen yet, and the terms are %s: %#', (_, term, stays) => {
+    const { world, old, plan } = due('available');
+    world.grant(EU, old, { accounts: [PARTNER] });
+    const found = plan(classes(web(term)), { disableAfterDays: undefined });
+    expect(gone(found)).toEqual(stays ? [] : [old]);
+    expect(codes(found)).toEqual(stays ? ['UseUnknown'] : []);
+    expect(codes(plan(classes(web(term, ['ami-other'])), { disableAfterDays: undefined }))).toEqual([]);
   });
 
   it('stays while the node classes cannot be read, also where use is to be ignored', () => {
