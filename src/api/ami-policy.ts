@@ -351,6 +351,11 @@ const spec = withRules(
     fieldPath: '.publish',
   },
   {
+    rule: "!has(self.retention) || !has(self.retention.scope) || self.retention.scope == 'Copies' || !has(self.source.images.owner) || self.source.images.owner == 'self'",
+    message: 'scope: CopiesAndSource needs source.images.owner self: images of another account are not ours to retire',
+    fieldPath: '.retention.scope',
+  },
+  {
     rule: '!has(self.accounts) || has(self.sharing) || self.accounts.all(a, !has(a.share) || !a.share)',
     message: 'share: true needs spec.sharing, which says with whom',
     fieldPath: '.accounts',

@@ -183,6 +183,23 @@ const RULES: readonly SpecCase[] = [
     { 'images of another account by tag alone': images({ tags: { app: 'web' }, owner: '999988887777' }) },
   ),
   ...ruled(
+    'spec.retention.scope',
+    'scope: CopiesAndSource needs source.images.owner self: images of another account are not ours to retire',
+    {
+      'own sources retired': policy({ retention: { scope: 'CopiesAndSource' } }),
+      'copies of images of another account retired': policy({
+        source: { ...SOURCE, images: { ...IMAGES, owner: '999988887777' } },
+        retention: { scope: 'Copies' },
+      }),
+    },
+    {
+      'images of another account retired': policy({
+        source: { ...SOURCE, images: { ...IMAGES, owner: '999988887777' } },
+        retention: { scope: 'CopiesAndSource' },
+      }),
+    },
+  ),
+  ...ruled(
     'spec.source.images',
     'tag keys must be 1 to 128 characters long',
     { 'a selector with a tag key of 128 characters': images({ tags: { ['k'.repeat(128)]: 'v' } }) },

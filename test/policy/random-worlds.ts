@@ -206,7 +206,7 @@ export const VENDOR: Target = { account: '777788889999', region: SOURCE.region }
 /** The sources of a world as those of another account, which lets the source account read all of them. */
 export function handOver(world: World): void {
   const place = world.place(SOURCE);
-  for (const image of [...place.images.values()]) {
+  for (const image of place.images.values()) {
     if (image.tags[TAG.sourceImage] !== undefined) continue;
     place.images.delete(image.id);
     world.put(VENDOR, { ...image, tags: {} });
