@@ -7,6 +7,7 @@ import {
 import type { Clock } from '../ambient/clock.ts';
 import { isNothing, without } from '../policy/launch-grants.ts';
 import {
+  type AllowedImages,
   type Answer,
   type EncryptionDefaults,
   type Image,
@@ -21,11 +22,13 @@ import {
   subjectOf,
   type UsageReport,
 } from '../policy/model.ts';
+import { readAllowedImages } from './allowed-images.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { readEncryption, readKey, readPublicBlocked, readSnapshotKey } from './encryption-settings.ts';
 import { grantsFrom } from './from-sdk.ts';
 import { type Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
 import { listOwnParameters, readParameter } from './parameters.ts';
+import { Permissions } from './permissions.ts';
 import { readReferences } from './references.ts';
 import { listShared } from './shared-images.ts';
 import { readUsageReport } from './usage-reports.ts';
@@ -46,6 +49,8 @@ export interface AnswersFrom {
   readonly listing?: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;
+  /** Of permissions that are there. Default: as `grants`, as those that are not. */
+  readonly permissions?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -71,6 +76,8 @@ export class Answers {
   readonly #pointed = new Map<string, OwnParameter & { readonly value: string; readonly at: number }>();
   readonly #ownParameters = new Map<string, Read<readonly OwnParameter[]>>();
   readonly #publicBlocked = new Map<'publicBlocked', Read<boolean>>();
+  readonly #permissions: Permissions;
+  readonly #allowedImages = new Map<'allowed', Read<AllowedImages>>();
   readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
   readonly #asking = new Map<string, Promise<void>>();
 
@@ -80,6 +87,7 @@ export class Answers {
     this.#ssm = services.ssm;
     this.#clock = clock;
     this.#overlay = overlay;
+    this.#permissions = new Permissions(services.ec2, clock);
   }
 
   /** Forgets what was asked of images that are not there any more. */
@@ -123,6 +131,7 @@ export class Answers {
     // One cluster asks, so that there is one list.
     const [ownParameters] = recent(this.#ownParameters, ownFrom, (_, listed) => this.#withPointed(listed)).values();
     const publicBlocked = recent(this.#publicBlocked, from.evidence, asRead).get('publicBlocked');
+    const allowedImages = recent(this.#allowedImages, from.grants, asRead).get('allowed');
     const encryption = recent(this.#encryption, from.evidence, asRead).get('encryption');
     return {
       launchGrants: recent(this.#launchGrants, verified, (id, grants, at) => overlay.launchGrants(id, grants, at)),
@@ -137,7 +146,9 @@ export class Answers {
       ...(ownParameters && { ownParameters }),
       ...(publicBlocked && { publicBlocked }),
       sharedImages: recent(this.#sharedImages, from.listing ?? from.evidence, asRead),
+      permissions: this.#permissions.since(from),
       ...(encryption && { encryption }),
+      ...(allowedImages && { allowedImages }),
       ...(bin && { bin }),
     };
   }
@@ -158,6 +169,11 @@ export class Answers {
   #withPointed(listed: readonly OwnParameter[]): readonly OwnParameter[] {
     const others = listed.filter(({ name }) => !this.#pointed.has(name));
     return [...others, ...[...this.#pointed.values()].map(({ name, description }) => ({ name, description }))];
+  }
+
+  /** What was done a moment ago need not be asked. */
+  permitted(action: string): void {
+    this.#permissions.permitted(action);
   }
 
   /**
@@ -241,6 +257,15 @@ export class Answers {
           at,
           answer: await answered(() => readEncryption(this.#ec2, options), options.signal),
         });
+        return;
+      case 'allowedImages':
+        this.#allowedImages.set('allowed', {
+          at,
+          answer: await answered(() => readAllowedImages(this.#ec2, options), options.signal),
+        });
+        return;
+      case 'permission':
+        await this.#permissions.ask(need.probe, options);
         return;
       case 'bin':
         this.#bin.set('bin', { at, answer: await answered(() => this.#readBin(options), options.signal) });

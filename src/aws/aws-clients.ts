@@ -10,11 +10,11 @@ import type { Target } from '../policy/model.ts';
 import { AwsError } from './aws-error.ts';
 import { AwsTime } from './aws-time.ts';
 import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
-import { isRead, toAwsError } from './error-table.ts';
+import { toAwsError } from './error-table.ts';
 import { Persistence, wasSignedWrong, withSecondChance } from './persistence.ts';
 import { type BucketReading, type Priority, RateBudget } from './rate-budget.ts';
 import { Regions } from './regions.ts';
-import { actionOf, mayRepeat, refuseEmptyLists, type SdkCommand } from './sdk-command.ts';
+import { actionOf, changes, mayRepeat, refuseEmptyLists, type SdkCommand } from './sdk-command.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 export interface CallOptions {
@@ -201,11 +201,12 @@ export class AwsClients {
     const client = this.#client(service, target, access);
     // A signal of a whole pass or process has as many listeners as calls that wait for it.
     if (signal) setMaxListeners(0, signal);
-    const abortable = isRead(action) ? signal : undefined;
+    const isChange = changes(action, command.input);
+    const abortable = isChange ? undefined : signal;
     const once = async (): Promise<Output> => {
       const keys = await unlessAborted(this.#credentials.forAccount(access), signal);
       await this.#budget.acquire(target, action, { priority, ...(signal && { signal }) });
-      if (!isRead(action) && !this.#mayWrite()) throw notLeader(action, target);
+      if (isChange && !this.#mayWrite()) throw notLeader(action, target);
       try {
         return await this.#measured(action, target, () => send(client, command, abortable));
       } catch (thrown) {

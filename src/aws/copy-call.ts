@@ -17,6 +17,7 @@ export async function copy(call: CallOf<'copy'>, open: OpenTarget, stop: AbortSi
   try {
     const id = await sendCopy(call, open, stop);
     if (!id) throw new CalledOff('NoImageId', 'CopyImage answered without an image id; it is asked for again');
+    inventory.permitted('CopyImage');
     inventory.overlay.created(pendingImage(id, call), call.attempt);
   } catch (error) {
     if (error instanceof AwsError && error.class === 'mismatch') {

@@ -18,6 +18,10 @@ export function actionOf(command: object): string {
   return schema?.[2] ?? command.constructor.name.replace(/Command$/, '');
 }
 
+/** Whether a request changes something: not by its name, or because EC2 is only asked whether it would be allowed. */
+export const changes = (action: string, input: object): boolean =>
+  !isRead(action) && !('DryRun' in input && input.DryRun === true);
+
 const TOKENED: ReadonlySet<string> = new Set(['CopyImage', 'CreateImageUsageReport']);
 
 /**
@@ -25,7 +29,7 @@ const TOKENED: ReadonlySet<string> = new Set(['CopyImage', 'CreateImageUsageRepo
  * one each time). Any other write is left to the next pass, which reads before it writes.
  */
 export function mayRepeat(action: string, input: object): boolean {
-  return isRead(action) || (TOKENED.has(action) && 'ClientToken' in input && input.ClientToken !== undefined);
+  return !changes(action, input) || (TOKENED.has(action) && 'ClientToken' in input && input.ClientToken !== undefined);
 }
 
 /**

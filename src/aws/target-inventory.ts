@@ -204,6 +204,11 @@ export class TargetInventory {
     this.#answers.parameterDeleted(name);
   }
 
+  /** An action was just carried out here, and so it is allowed. */
+  permitted(action: string): void {
+    this.#answers.permitted(action);
+  }
+
   /** Asks AWS for what a plan needs to know, image by image. A refusal becomes an answer too. */
   async fetch(need: Need, options: CallOptions): Promise<void> {
     await this.#answers.fetch(need, options);

@@ -117,6 +117,7 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
   PutParameterCommand: { Publish: ['ssm:PutParameter', 'ssm:AddTagsToResource'], Read: ['ec2:DescribeImages'] },
   DeleteParameterCommand: { Unpublish: ['ssm:DeleteParameter'] },
   GetImageBlockPublicAccessStateCommand: { Read: ['ec2:GetImageBlockPublicAccessState'] },
+  GetAllowedImagesSettingsCommand: { Read: ['ec2:GetAllowedImagesSettings'] },
   GetEbsEncryptionByDefaultCommand: { Read: ['ec2:GetEbsEncryptionByDefault'] },
   GetEbsDefaultKmsKeyIdCommand: { Read: ['ec2:GetEbsDefaultKmsKeyId'] },
   DescribeKeyCommand: { Read: ['kms:DescribeKey'] },

@@ -17,6 +17,8 @@ export interface Freshness {
   readonly evidence: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;
+  /** Of permissions that are there. Default: as `grants`, as those that are not. */
+  readonly permissions?: number;
 }
 
 /** A target as a pass sees it, with the way to it where there is one. */

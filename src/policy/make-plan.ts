@@ -6,6 +6,7 @@ import { type Image, targetKey } from './model.ts';
 import { label, type Pass, type PlanInput } from './pass.ts';
 import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
+import { preflight } from './preflight.ts';
 import { keepProtection } from './protection.ts';
 import { publish } from './publishing.ts';
 import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './removal.ts';
@@ -65,6 +66,7 @@ function inOrder(targets: PlanInput['targets']): PlanInput['targets'] {
 
 function reconcile(pass: Pass): void {
   reportAccess(pass);
+  preflight(pass);
   reportSources(pass);
   reportLookalikes(pass);
   // Without the source nobody knows which versions are the newest, nor which grants are still needed for them.

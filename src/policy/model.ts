@@ -1,3 +1,5 @@
+import { type Permission, type Probe, probeKey } from './probe.ts';
+
 /**
  * What decisions are made of: plain data about images, targets and what was seen of them. The words, as everywhere:
  *
@@ -135,6 +137,13 @@ export interface OwnParameter {
   readonly description: string;
 }
 
+/** Which images of other accounts can be used in a target: the others are not there for it. */
+export interface AllowedImages {
+  readonly isOn: boolean;
+  /** The accounts whose images may be allowed, whatever else is asked of them; undefined: that cannot be told. */
+  readonly providers?: readonly string[];
+}
+
 /** What one account does with an image, by a usage report of EC2. */
 export interface Usage {
   readonly account: string;
@@ -178,6 +187,10 @@ export interface Inventory {
   readonly sharedImages: ReadonlyMap<string, Answer<ReadonlyMap<string, Image>>>;
   /** Undefined when it was not asked. */
   readonly encryption?: Answer<EncryptionDefaults>;
+  /** What dry runs have shown, by `probeKey`; undefined where nobody makes them. */
+  readonly permissions?: ReadonlyMap<string, Permission>;
+  /** Undefined when it was not asked. */
+  readonly allowedImages?: Answer<AllowedImages>;
   /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
   readonly bin?: Answer<ReadonlySet<string>>;
 }
@@ -219,10 +232,13 @@ export type Need =
   | { readonly kind: 'publicBlocked'; readonly target: Target }
   | { readonly kind: 'parameter'; readonly target: Target; readonly name: string }
   | { readonly kind: 'ownParameters'; readonly target: Target; readonly cluster: string }
+  | { readonly kind: 'allowedImages'; readonly target: Target }
+  | { readonly kind: 'permission'; readonly target: Target; readonly probe: Probe }
   | { readonly kind: 'bin'; readonly target: Target };
 
 /** What a need is about within its target; empty where there is only one such thing. */
 export function subjectOf(need: Need): string {
+  if (need.kind === 'permission') return probeKey(need.probe);
   if ('imageId' in need) return need.imageId;
   if ('snapshotId' in need) return need.snapshotId;
   if ('listing' in need) return listingKey(need.listing);

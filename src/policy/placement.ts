@@ -3,8 +3,9 @@ import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey } from './encryption.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
 import { originOf, whyNotTheSource } from './origin.ts';
-import { inventoryOf, isReadOnly, label, type Pass } from './pass.ts';
+import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
+import { isAllowedThere, mayCopyInto } from './preflight.ts';
 import { precedingRival } from './rivals.ts';
 import { askWhetherItServes, staysShareable } from './shareable.ts';
 import { sizeOf } from './standing.ts';
@@ -98,8 +99,9 @@ function place(
   if (!origin) return undefined;
   const attempt = attemptFor(pass, version, target, copies, subject);
   const encrypted = asked.kind === 'any' || asked.kind === 'key' ? asked : undefined;
+  if (!isAllowedThere(pass, origin, target, subject)) return undefined;
   if (!attempt || !encrypted || !staysShareable(pass, version, origin, target, encrypted)) {
-    open.add(origin, target.account, key, !isReadOnly(pass, target));
+    open.add(origin, target.account, key, mayCopyInto(pass, target));
     return undefined;
   }
   const given = userTags(pass.spec, version);
@@ -118,7 +120,7 @@ function place(
     return undefined;
   }
   // A grant for a copy that must not be started would stay open for as long as that is so.
-  const lends = !isReadOnly(pass, target);
+  const lends = mayCopyInto(pass, target);
   open.add(origin, target.account, key, lends);
   if (slots.free <= 0) {
     draft.wait({

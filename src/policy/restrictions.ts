@@ -1,21 +1,24 @@
 import { type TargetKey, targetKey } from './model.ts';
 import { isReadOnly, type Pass } from './pass.ts';
 import type { Action, ActionKind, Blocked, Part } from './plan.ts';
+import { deniedAt } from './preflight.ts';
 import { parseKey } from './removal.ts';
 
 /**
  * Takes out of a plan what somebody has forbidden centrally: every action in an account that is read-only, every
- * deletion where the controller was started without the right to delete, and whatever depends on those.
+ * deletion where the controller was started without the right to delete, what IAM is known to refuse where that would
+ * leave something half done, and whatever depends on those.
  */
 export function withheld(
   pass: Pass,
   planned: readonly Action[],
 ): { readonly actions: readonly Action[]; readonly blocked: readonly Blocked[] } {
   const { limits } = pass;
-  const forbidden = new Map<string, 'AccountReadOnly' | 'DeletionDisabled'>();
+  const forbidden = new Map<string, Restriction>();
   for (const action of planned) {
     if (isReadOnly(pass, action.target)) forbidden.set(action.id, 'AccountReadOnly');
     else if (!limits.allowDelete && belongsToDeletion(action)) forbidden.set(action.id, 'DeletionDisabled');
+    else if (isDenied(pass, action)) forbidden.set(action.id, 'PermissionMissing');
   }
   if (forbidden.size === 0) return { actions: planned, blocked: [] };
   // Needs are planned before what needs them, so one pass over the list finds every dependent.
@@ -27,6 +30,17 @@ export function withheld(
   return { actions, blocked: [...reasons(planned, forbidden, pass.deleting)] };
 }
 
+type Restriction = 'AccountReadOnly' | 'DeletionDisabled' | 'PermissionMissing';
+
+/** A copy that would be refused lends nothing first; a deletion that would be refused is not begun. */
+function isDenied(pass: Pass, action: Action): boolean {
+  if (action.call.do === 'copy') return deniedAt(pass, action.target, 'CopyImage') !== undefined;
+  if (!belongsToDeletion(action)) return false;
+  return DELETING.some((key) => deniedAt(pass, action.target, key) !== undefined);
+}
+
+const DELETING = ['DeregisterImage copy', 'DeleteSnapshot copy'];
+
 const belongsToDeletion = (action: Action): boolean =>
   (action.destroys !== undefined && action.kind !== 'DisableImage') ||
   action.kind === 'MarkForDeletion' ||
@@ -34,7 +48,7 @@ const belongsToDeletion = (action: Action): boolean =>
 
 function* reasons(
   actions: readonly Action[],
-  forbidden: ReadonlyMap<string, 'AccountReadOnly' | 'DeletionDisabled'>,
+  forbidden: ReadonlyMap<string, Restriction>,
   deleting: boolean,
 ): Generator<Blocked> {
   const counts = new Map<TargetKey, Map<string, number>>();
@@ -60,8 +74,10 @@ function* reasons(
         message:
           code === 'AccountReadOnly'
             ? `${actionsThere}: its AwsAccount says readOnly, or the controller runs with --read-only. plan shows what would be done once that is lifted`
-            : `${actionsThere}: the controller runs with --allow-delete=false`,
-        effect: code === 'AccountReadOnly' || deleting ? 'stalls' : 'keeps',
+            : code === 'DeletionDisabled'
+              ? `${actionsThere}: the controller runs with --allow-delete=false`
+              : `${actionsThere}: AWS would refuse ${count === 1 ? 'it' : 'them'}; AccessReady says which permission is missing. They go on by themselves once it is there`,
+        effect: code !== 'DeletionDisabled' || deleting ? 'stalls' : 'keeps',
       };
     }
   }

@@ -49,6 +49,8 @@ const AWS_NAMES = [
   'NotFoundException AccessDeniedException Enabled AWS All ParameterNotFound Equals String Name',
   'PutParameter DeleteParameter DescribeParameters',
   'ExpiredToken ExpiredTokenException Normal Warning Namespace GET',
+  'DryRun DryRunOperation UnauthorizedOperation DescribeImageReferences EnableImageDeprecation DisableImageDeprecation',
+  'EnableImageDeregistrationProtection DisableImageDeregistrationProtection',
   'AMIsReady CloudFormation Karpenter Terraform OpenTofu Pulumi',
 ].flatMap((line) => line.split(' '));
 /** Words of the sources that are no reasons. One that is missing here or in the page makes the test below fail. */

@@ -3,6 +3,7 @@ import { claimOf, type Owner, ownerTags } from '../../src/policy/identity.ts';
 import { type Decision, makePlan } from '../../src/policy/make-plan.ts';
 import {
   type Allowance,
+  type AllowedImages,
   type Answer,
   DAY_MS,
   type EncryptionDefaults,
@@ -87,6 +88,9 @@ interface Place {
   encryption: Answer<EncryptionDefaults>;
   publicBlocked?: Answer<boolean> | undefined;
   bin: Answer<ReadonlySet<string>>;
+  /** Undefined: nobody makes dry runs. */
+  permissions: Inventory['permissions'];
+  allowedImages: Answer<AllowedImages>;
   readOnly: boolean;
   allow: readonly Allowance[];
   unavailable?: { readonly code: string; readonly message: string; readonly stalls: boolean };
@@ -123,6 +127,8 @@ export class World {
         sharedImages: new Map(),
         encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
         bin: { ok: true, value: new Set() },
+        permissions: undefined,
+        allowedImages: { ok: true, value: { isOn: false } },
         readOnly: false,
         allow: [],
       };
@@ -307,6 +313,8 @@ function viewOf(place: Place): TargetView {
     encryption: place.encryption,
     ...(place.publicBlocked && { publicBlocked: place.publicBlocked }),
     bin: place.bin,
+    allowedImages: place.allowedImages,
+    ...(place.permissions && { permissions: place.permissions }),
   };
   return { kind: 'observed', inventory, readOnly: place.readOnly, allow: place.allow };
 }

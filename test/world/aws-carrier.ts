@@ -20,7 +20,8 @@ export function awsCarrier(aws: Simulator, life: Lifeline): Carrier {
           : new TextDecoder().decode((request.body ?? new Uint8Array()) as Uint8Array);
       const target = request.headers['x-amz-target'] ?? request.headers['X-Amz-Target'];
       const action = target?.split('.')[1] ?? /(?:^|&)Action=(\w+)/.exec(body)?.[1] ?? '';
-      const answer = await life.call(`aws ${action}`, isMutation(action), () =>
+      const isChange = isMutation(action) && !/(?:^|&)DryRun=true/.test(body);
+      const answer = await life.call(`aws ${action}`, isChange, () =>
         aws.handle({
           method: request.method,
           url: request.path + (query.length > 0 ? `?${query.join('&')}` : ''),

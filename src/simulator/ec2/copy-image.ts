@@ -1,16 +1,14 @@
 import { type Call, type Operation } from './call.ts';
 import { encryptionOf } from './encryption.ts';
-import { checkImageId, mayLaunch } from './image-access.ts';
+import { checkImageId, isAllowed, mayLaunch } from './image-access.ts';
 import { checkImageName } from './image-names.ts';
+import { checkImageQuota } from './image-quota.ts';
 import { tagSpecifications } from './query.ts';
 import { imageNotFound, Refusal } from './refusal.ts';
 import { isRegion } from './regions.ts';
 import { mayUse } from './snapshot-access.ts';
 import { checkTagCount } from './tagging.ts';
 import { NOBODY, type SimImage, type SimSnapshot, type Tags } from './world.ts';
-
-/** ec2-facts, section 3. */
-const MAX_COPIES = 300;
 
 export const copyImage: Operation = {
   parameters: [
@@ -47,11 +45,13 @@ export const copyImage: Operation = {
     const name = query.required('Name');
     checkImageName(name);
     const copies = [...place.pendingImages.values()].filter((pending) => pending.source !== undefined);
-    if (copies.length >= MAX_COPIES)
+    const { copiesInFlight } = call.world.seed.quotas;
+    if (copies.length >= copiesInFlight)
       throw new Refusal(
         'ResourceLimitExceeded',
-        `You have reached your quota of ${MAX_COPIES} for the number of concurrent AMI copies to this Region.`,
+        `You have reached your quota of ${copiesInFlight} for the number of concurrent AMI copies to this Region.`,
       );
+    checkImageQuota(call);
     const imageId = begin(call, source, name);
     if (token !== undefined) place.tokens.set(token, { fingerprint, imageId });
     return { imageId };
@@ -72,7 +72,7 @@ function readableSource({ query, world, place }: Call): SimImage {
   const source = world.findImage(id, region);
   const seen = world.seenImage(id);
   const mayBe = [source, seen].every((image) => image !== undefined && mayLaunch(world, image, place.account));
-  if (!source || !mayBe || source.state === 'deregistered') throw imageNotFound([id]);
+  if (!source || !mayBe || !isAllowed(place, source) || source.state === 'deregistered') throw imageNotFound([id]);
   const unavailable = new Refusal('InvalidRequest', 'The storage for the ami is not available in the source region.');
   if (source.state !== 'available') throw unavailable;
   if (source.account !== place.account && source.productCodes.length > 0)

@@ -1,7 +1,7 @@
 import type { Call } from './call.ts';
 import { imageNotFound, Refusal } from './refusal.ts';
 import type { SimWorld } from './sim-world.ts';
-import { FORGOTTEN_AFTER_MS, type Permissions, type SimImage } from './world.ts';
+import { FORGOTTEN_AFTER_MS, type Permissions, type Place, type SimImage } from './world.ts';
 
 /** @throws Refusal InvalidAMIID.Malformed */
 export function checkImageId(id: string): void {
@@ -25,10 +25,15 @@ export function throughMembership(world: SimWorld, permissions: Permissions, acc
 export const mayLaunch = (world: SimWorld, image: SimImage, account: string): boolean =>
   image.account === account || letsIn(world, image.permissions, account);
 
+/** Whether a place that allows only some images of other accounts allows this one: what it does not allow is not there. */
+export const isAllowed = ({ account, allowedImages: { state, providers } }: Place, image: SimImage): boolean =>
+  state !== 'enabled' || image.account === account || providers.includes(image.account);
+
 /** An image as the caller sees it now; undefined when it does not exist for it. */
 export function visibleImage({ world, place }: Call, id: string): SimImage | undefined {
   const image = world.seenImage(id);
   if (!image || image.region !== place.region || !mayLaunch(world, image, place.account)) return undefined;
+  if (!isAllowed(place, image)) return undefined;
   if (image.state === 'disabled' && image.account !== place.account) return undefined;
   return image;
 }

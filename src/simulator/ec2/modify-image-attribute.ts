@@ -8,7 +8,6 @@ import { NOBODY, type Permissions, type SimImage, TWO_YEARS_MS } from './world.t
 
 /** ec2-facts, section 3. */
 const MAX_ENTITIES = 1000;
-const MAX_PUBLIC = 5;
 
 export const modifyImageAttribute: Operation = {
   parameters: [
@@ -110,10 +109,11 @@ function checkPublishing({ place, world }: Call, image: SimImage): void {
     throw new Refusal('UnsupportedOperation', 'Images with product codes can’t be shared publicly.');
   const held = [...place.images.values(), ...[...place.bin.values()].map((entry) => entry.image)];
   const shared = held.filter(({ id, permissions }) => permissions.public && id !== image.id);
-  if (shared.length >= MAX_PUBLIC)
+  const { publicImages } = world.seed.quotas;
+  if (shared.length >= publicImages)
     throw new Refusal(
       'ResourceLimitExceeded',
-      `You have reached your quota of ${MAX_PUBLIC} for the number of public images allowed in this Region. Deregister unused public images, or request an increase.`,
+      `You have reached your quota of ${publicImages} for the number of public images allowed in this Region. Deregister unused public images, or request an increase.`,
     );
 }
 

@@ -1,3 +1,4 @@
+import { getAllowedImagesSettings } from './allowed-images.ts';
 import type { Operation } from './call.ts';
 import { cancelImageLaunchPermission } from './cancel-launch-permission.ts';
 import { copyImage } from './copy-image.ts';
@@ -53,6 +54,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   EnableImageBlockPublicAccess: publicAccess.enableImageBlockPublicAccess,
   EnableImageDeprecation: states.enableImageDeprecation,
   EnableImageDeregistrationProtection: states.enableProtection,
+  GetAllowedImagesSettings: getAllowedImagesSettings,
   GetEbsDefaultKmsKeyId: getDefaultKey,
   GetEbsEncryptionByDefault: getEncryptionByDefault,
   GetImageAncestry: getImageAncestry,

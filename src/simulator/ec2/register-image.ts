@@ -1,5 +1,6 @@
 import type { Call, Operation } from './call.ts';
 import { checkImageName } from './image-names.ts';
+import { checkImageQuota } from './image-quota.ts';
 import { type Query, tagSpecifications } from './query.ts';
 import { Refusal, snapshotNotFound } from './refusal.ts';
 import { checkSnapshotId, mayUse } from './snapshot-access.ts';
@@ -48,6 +49,7 @@ export const registerImage: Operation = {
     if (!first)
       throw new Refusal('InvalidBlockDeviceMapping', `The root device ${root} is not among the block device mappings`);
     const tags = tagSpecifications(query, ['image']).get('image') ?? {};
+    checkImageQuota(call);
     const id = world.id(place, 'ami');
     world.putImage({
       id,

@@ -11,6 +11,15 @@ export interface SimRequest {
   readonly body: string;
 }
 
+/** What of a request decides whether IAM allows it. */
+export interface SimRequestPlace {
+  readonly service: Service;
+  readonly action: string;
+  readonly region: string;
+  /** It asks for tags on what it makes. */
+  readonly tagged: boolean;
+}
+
 /** What a request says about itself: who signed it, for what, and its parameters. */
 export interface SignedRequest {
   readonly accessKey: string;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { denial } from './iam.ts';
 import { isRegion } from './regions.ts';
 
 const accountId = z.string().regex(/^\d{12}$/, 'must be a 12-digit account id, in quotes');
@@ -72,6 +73,14 @@ const region = z
       )
       .default([]),
     parameters: z.array(z.strictObject({ name: z.string().min(1), value: z.string().min(1) })).default([]),
+    /** Which images of other accounts may be used here; absent: all. */
+    allowedImages: z
+      .strictObject({
+        state: z.enum(['disabled', 'audit-mode', 'enabled']),
+        /** The accounts whose images are allowed. */
+        providers: z.array(z.string()).default([]),
+      })
+      .optional(),
     recycleBin: z.strictObject({ retentionDays: z.number().int().min(1).max(365) }).optional(),
   })
   .superRefine(({ keys, images, defaultEncryption }, context) => {
@@ -149,6 +158,16 @@ const seed = z.strictObject({
       }),
     )
     .default([]),
+  /** What IAM refuses; everything else is allowed. */
+  denied: z.array(denial).default([]),
+  quotas: z
+    .strictObject({
+      /** Images in an account and region, whatever their state, those in the Recycle Bin included. */
+      images: z.number().int().min(1).default(50_000),
+      copiesInFlight: z.number().int().min(1).default(300),
+      publicImages: z.number().int().min(0).default(5),
+    })
+    .prefault({}),
 });
 
 /** The document that a simulated world starts from (section 5 of the design). */

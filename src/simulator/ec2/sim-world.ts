@@ -98,6 +98,7 @@ export class SimWorld {
       parameters: new Map(),
       keys,
       bin: new Map(),
+      allowedImages: seeded?.allowedImages ?? { state: 'disabled', providers: [] },
       binDays: seeded?.recycleBin?.retentionDays,
       encryptByDefault: seeded?.defaultEncryption?.enabled ?? false,
       defaultKey: own ?? (wanted?.startsWith('arn:') ? wanted : managedKey(account, region)),

@@ -5,6 +5,7 @@ import type { Call } from './call.ts';
 import { type CallCount, CallLog } from './call-log.ts';
 import { type Fault, type FaultKind, Faults, refusalOf } from './faults.ts';
 import { hasFilter } from './filters.ts';
+import { authorize, type Denial } from './iam.ts';
 import { JSON_OPERATIONS } from './json-operations.ts';
 import { OPERATIONS } from './operations.ts';
 import { inNoOrder } from './order.ts';
@@ -43,6 +44,8 @@ export interface Simulator {
   calls(): CallCount[];
   resetCalls(): void;
   setFaults(faults: readonly Fault[]): void;
+  /** What IAM refuses from now on, in place of what the seed says. */
+  deny(denied: readonly Denial[]): void;
   /**
    * Replaces the world.
    * @throws Error, and changes nothing, when the seed refers to something that is not there
@@ -77,6 +80,7 @@ interface State {
   readonly paging: Paging;
   readonly buckets: Buckets;
   readonly orders: Random;
+  readonly denied: readonly Denial[];
 }
 
 /** How far back a stale read looks. */
@@ -91,7 +95,14 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
   const start = (seed: Seed): State => {
     const world = populate(seed, clock);
     const paging = new Paging(world.stream('pages'), () => world.now());
-    return { world, sts: new Sts(world), paging, buckets: new Buckets(), orders: world.stream('orders') };
+    return {
+      world,
+      sts: new Sts(world),
+      paging,
+      buckets: new Buckets(),
+      orders: world.stream('orders'),
+      denied: seed.denied,
+    };
   };
   let state = start(options.seed);
   const log = new CallLog();
@@ -138,6 +149,9 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     calls: () => log.counts(),
     resetCalls: () => log.reset(),
     setFaults: (list) => faults.set(list),
+    deny: (denied) => {
+      state = { ...state, denied };
+    },
     reseed: (seed) => {
       state = start(seed);
       requests = 0;
@@ -165,14 +179,17 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     const { region, service, query, action } = signed;
     const caller = state.sts.identify(signed.accessKey, signed.sessionToken, service);
     if (action === undefined) throw new Refusal('MissingAction', 'The request must contain the parameter Action');
-    const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(action, caller.account, region, outcome);
-    const kind = faults.next(action, caller.account, region);
+    // A dry run changes nothing: it is no call of that name, for whoever counts or breaks those.
+    const dry = service === 'ec2' && query.get('DryRun') === 'true';
+    const name = dry ? `DryRun:${action}` : action;
+    const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(name, caller.account, region, outcome);
+    const kind = faults.next(name, caller.account, region);
     if (kind === 'reset-before' || kind === 'timeout-before') {
       note('failed');
       return { body: '', kind };
     }
     const operations = service === 'sts' ? {} : isJson(service) ? JSON_OPERATIONS[service] : OPERATIONS;
-    const mutates = Object.hasOwn(operations, action) && operations[action]?.mutates === true;
+    const mutates = Object.hasOwn(operations, action) && operations[action]?.mutates === true && !dry;
     const event: CallEvent = { action, account: caller.account, region, parameters: query.entries(), mutates };
     for (const listener of beforeCall) listener(event);
     try {
@@ -205,6 +222,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     if (!operation) throw new Refusal('UnknownOperationException', '');
     if (!buckets.take(caller.account, region, action, world.now(), false))
       throw new Refusal('ThrottlingException', 'Rate exceeded');
+    authorize(state.denied, caller, { service, action, region, tagged: false });
     const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
     const body = JSON.stringify(operation.run({ input, world, place: world.place(caller.account, region) }));
     if (before) for (const listener of afterMutation) listener(event, before, viewOf(world));
@@ -219,6 +237,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     if (!operation) throw new Refusal('InvalidAction', `The action ${action} is not valid for this web service.`);
     if (!buckets.take(caller.account, region, action, world.now(), isUnfiltered(action, query)))
       throw new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503);
+    authorize(state.denied, caller, { service: 'ec2', action, region, tagged: query.names().has('TagSpecification') });
     checkParameters(query, operation.parameters);
     if (query.flag('DryRun'))
       throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);

@@ -165,6 +165,11 @@ export interface Place {
   readonly bin: Map<string, { readonly image: SimImage; readonly enteredAt: number }>;
   readonly binDays: number | undefined;
   readonly encryptByDefault: boolean;
+  /** Of other accounts' images, those that are allowed here. */
+  readonly allowedImages: {
+    readonly state: 'disabled' | 'audit-mode' | 'enabled';
+    readonly providers: readonly string[];
+  };
   readonly defaultKey: string;
   /** Since when images may not be made public; undefined: they may. */
   publicBlockedFrom: number | undefined;
