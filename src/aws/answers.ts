@@ -49,8 +49,9 @@ export interface AnswersFrom {
   readonly listing?: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;
-  /** Of permissions that are there. Default: as `grants`, as those that are not. */
-  readonly permissions?: number;
+  /** Of what dry runs have shown to be allowed, and to be denied. Default: as `grants`. */
+  readonly allowed?: number;
+  readonly denied?: number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -131,7 +132,7 @@ export class Answers {
     // One cluster asks, so that there is one list.
     const [ownParameters] = recent(this.#ownParameters, ownFrom, (_, listed) => this.#withPointed(listed)).values();
     const publicBlocked = recent(this.#publicBlocked, from.evidence, asRead).get('publicBlocked');
-    const allowedImages = recent(this.#allowedImages, from.grants, asRead).get('allowed');
+    const allowedImages = recent(this.#allowedImages, from.denied ?? from.grants, asRead).get('allowed');
     const encryption = recent(this.#encryption, from.evidence, asRead).get('encryption');
     return {
       launchGrants: recent(this.#launchGrants, verified, (id, grants, at) => overlay.launchGrants(id, grants, at)),

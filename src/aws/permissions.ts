@@ -19,14 +19,16 @@ export class Permissions {
   /** What is refused is asked again sooner than what is not: somebody may be about to mend it. Monotonic milliseconds. */
   since({
     grants,
-    permissions = grants,
+    allowed = grants,
+    denied = grants,
   }: {
     readonly grants: number;
-    readonly permissions?: number;
+    readonly allowed?: number;
+    readonly denied?: number;
   }): Map<string, Permission> {
     const recent = new Map<string, Permission>();
     for (const [key, { permission, at }] of this.#known)
-      if (at >= (permission.kind === 'denied' ? grants : permissions)) recent.set(key, permission);
+      if (at >= (permission.kind === 'denied' ? denied : allowed)) recent.set(key, permission);
     return recent;
   }
 

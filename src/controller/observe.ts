@@ -17,8 +17,9 @@ export interface Freshness {
   readonly evidence: number;
   /** Of what AWS refused, or had no answer to yet. Default: as `evidence`. */
   readonly unanswered?: number;
-  /** Of permissions that are there. Default: as `grants`, as those that are not. */
-  readonly permissions?: number;
+  /** Of what dry runs have shown to be allowed, and to be denied. Default: as `grants`. */
+  readonly allowed?: number;
+  readonly denied?: number;
 }
 
 /** A target as a pass sees it, with the way to it where there is one. */

@@ -54,7 +54,7 @@ const MOVING_FRESH_MS = 2500;
 /** What keeps an image is asked for again after this; before one goes, everything that speaks for it is asked anew. */
 const EVIDENCE_FRESH_MS = 60 * 60_000;
 /** A permission that was there is asked for again after this; one that was not, with each look at everything. */
-const PERMISSIONS_FRESH_MS = 60 * 60_000;
+const ALLOWED_FRESH_MS = 60 * 60_000;
 /** Policies that are worked on at a time. Their calls share one rate budget. */
 const WORKERS = 8;
 
@@ -236,7 +236,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
             verifyMs: options.verifyMs,
             evidence: Math.max(afresh.get(key) ?? 0, begun - EVIDENCE_FRESH_MS),
             unanswered: begun,
-            permissions: Math.max(afresh.get(key) ?? 0, begun - PERMISSIONS_FRESH_MS),
+            allowed: Math.max(afresh.get(key) ?? 0, begun - ALLOWED_FRESH_MS),
+            denied: from,
           },
           signal,
         );
