@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from '../../src/policy/model.ts';
 import type { Action, Call, Plan } from '../../src/policy/plan.ts';
 import { TAG } from '../../src/policy/tags.ts';
@@ -119,12 +120,14 @@ export class Acting {
       state: 'pending',
       createdAt: this.#world.now,
       tags: { ...call.tags, ...call.imageTags },
-      volumes: [{ snapshotId, sizeGiB: 8, encrypted: false }],
+      volumes: [{ snapshotId, sizeGiB: 8, encrypted: call.kmsKeyId !== undefined }],
       madeFrom: origin.id,
       protection: 'disabled',
     };
     this.#world.put(target, image);
-    this.#world.place(target).snapshots.set(snapshotId, copiedSnapshot(snapshotId, image, 'pending', this.#world.now));
+    const snapshot = copiedSnapshot(snapshotId, image, 'pending', this.#world.now);
+    const encrypted = { ...snapshot, ...(call.kmsKeyId !== undefined && { kmsKeyId: call.kmsKeyId }) };
+    this.#world.place(target).snapshots.set(snapshotId, encrypted);
   }
 
   #change(target: Target, id: string, change: Partial<Image>): void {
@@ -146,13 +149,24 @@ export class Acting {
 
   #modifyLaunch(target: Target, { imageId, add, remove }: CallOf<'modifyLaunch'>): void {
     const { images, launch } = this.#world.place(target);
-    if (images.get(imageId)?.state !== 'available') throw new Error(`InvalidAMIID.Unavailable: ${imageId}`);
+    const image = images.get(imageId);
+    if (image?.state !== 'available') throw new Error(`InvalidAMIID.Unavailable: ${imageId}`);
+    if (!isDeepStrictEqual(add, NO_GRANTS))
+      for (const { snapshotId } of image.volumes) this.#mayBeShared(target, snapshotId);
     const answer = launch.get(imageId);
     launch.set(imageId, { ok: true, value: changed(answer?.ok ? answer.value : NO_GRANTS, add, remove) });
   }
 
+  #mayBeShared(target: Target, snapshotId: string | undefined): void {
+    const key = this.#world.place(target).snapshots.get(snapshotId ?? '')?.kmsKeyId;
+    const answer = this.#world.place(target).keys.get(key ?? '');
+    if (answer?.ok && answer.value.kind === 'usable' && answer.value.managedByAws)
+      throw new Error(`OperationNotPermitted: ${snapshotId} is encrypted with the default key`);
+  }
+
   #modifyVolume(target: Target, { snapshotId, add, remove }: CallOf<'modifyVolume'>): void {
     const { volume } = this.#world.place(target);
+    if (add.length > 0) this.#mayBeShared(target, snapshotId);
     const answer = volume.get(snapshotId);
     volume.set(snapshotId, { ok: true, value: list(answer?.ok ? answer.value : [], add, remove) });
   }

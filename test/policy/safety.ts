@@ -1,4 +1,4 @@
-import { DAY_MS, type Target, targetKey } from '../../src/policy/model.ts';
+import { DAY_MS, type Image, type Target, targetKey } from '../../src/policy/model.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
 import type { Action, Plan } from '../../src/policy/plan.ts';
 import { TAG, tempGrantTag, timeIn } from '../../src/policy/tags.ts';
@@ -154,19 +154,24 @@ function stages(world: World, spec: Spec, { call, target, kind }: Action): strin
   return due ? [] : [`S16: ${call.imageId} is removed too soon`];
 }
 
-/** S7: one live copy for each version and target. */
+/** S7: one live copy for each version, target and key. */
 function copiedTwice(world: World, plan: Plan): string[] {
   const planned = plan.actions.flatMap(({ call, target }) =>
-    call.do === 'copy' ? [`${call.sourceImage} ${targetKey(target)}`] : [],
+    call.do === 'copy' ? [`${call.sourceImage} ${targetKey(target)}${call.kmsKeyId ? ` ${call.kmsKeyId}` : ''}`] : [],
   );
   const live = new Set(
     copiesIn(world)
       .filter(({ image }) => image.state !== 'failed')
-      .map(({ key, image }) => `${image.tags[TAG.sourceImage]} ${key}`),
+      .map(({ key, image }) => [image.tags[TAG.sourceImage], key, keyOf(world, key, image)].filter(Boolean).join(' ')),
   );
   return planned
     .filter((copy, index) => live.has(copy) || planned.indexOf(copy) !== index)
     .map((copy) => `S7: ${copy} is copied twice`);
+}
+
+/** The key of an image, by its first snapshot. */
+function keyOf(world: World, key: string, { volumes }: Image): string | undefined {
+  return world.places.get(key)?.snapshots.get(volumes[0]?.snapshotId ?? '')?.kmsKeyId;
 }
 
 /** S4: what is left after all removals of a plan. */
