@@ -150,7 +150,7 @@ function reportSources(pass: Pass): void {
     code: 'NoSourceImages',
     subject: 'source.images',
     target: owner.source,
-    message: `no available image of ${whose} in ${region} matches ${criteria(spec.source.images)}${passedOver(set.unready)}. Look with: aws ec2 describe-images --owners ${other ?? 'self'} --region ${region}`,
+    message: `no available image of ${whose} in ${region} matches ${criteria(spec.source.images)}${passedOver(set.unready)}. Look with: aws ec2 describe-images --owners ${other ?? 'self'} --region ${region}${other === undefined ? '' : '. It must share them with that account, where Allowed AMIs must not leave it out'}`,
     effect: 'stalls',
   });
 }

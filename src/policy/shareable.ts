@@ -1,20 +1,34 @@
 import { type AskedKey, keyNameOf } from './encryption.ts';
 import { isNothing } from './launch-grants.ts';
-import { type Image, type Target, targetKey } from './model.ts';
+import { type Image, type Need, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { isSharedPlace, wantedGrants } from './shared-places.ts';
 import type { Origin } from './temporary-grants.ts';
 import type { Version } from './versions.ts';
 
-/** Asks for what tells whether a source image is encrypted as the policy asks. */
+/** Asks for what tells whether a source image is encrypted as the policy asks, or says that nobody knows. */
 export function askWhetherItServes(pass: Pass, image: Image, target: Target): void {
   const inventory = inventoryOf(pass, target);
   const key = keyNameOf(pass.spec, target);
-  if (key !== undefined && !inventory?.keys.has(key)) pass.draft.need({ kind: 'key', target, key });
+  const needs: Need[] = [];
+  if (key !== undefined && !inventory?.keys.has(key)) needs.push({ kind: 'key', target, key });
+  let why = 'it has no snapshots';
   for (const { snapshotId, encrypted } of image.volumes) {
-    if (snapshotId !== undefined && encrypted && !inventory?.snapshotKeys.has(snapshotId))
-      pass.draft.need({ kind: 'snapshotKey', target, snapshotId });
+    if (snapshotId === undefined || !encrypted) continue;
+    const answer = inventory?.snapshotKeys.get(snapshotId);
+    if (!answer) needs.push({ kind: 'snapshotKey', target, snapshotId });
+    else if (!answer.ok) ({ why } = answer);
   }
+  for (const need of needs) pass.draft.need(need);
+  if (needs.length > 0) return;
+  pass.draft.block({
+    part: 'replication',
+    code: 'KeyUnknown',
+    subject: label(image.name, image.id),
+    target,
+    message: `whether the source image is encrypted with key ${key} could not be found out: ${why}. Until it is, neither the image nor a copy of it counts as ready there`,
+    effect: 'retries',
+  });
 }
 
 const MANAGED = 'alias/aws/ebs';

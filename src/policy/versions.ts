@@ -198,7 +198,12 @@ function servesAtHome(
   if (source.kind !== 'usable' || ownerOfSources(spec) !== undefined) return false;
   const asked = keyIn(spec, owner.source, home);
   if (asked.kind === 'any') return true;
-  return asked.kind === 'key' && asked.arn !== undefined ? isUnder(home, source.image, asked.arn) : undefined;
+  if (asked.kind === 'asking') return undefined;
+  // Why there can be no copy instead is said where it would be made.
+  if (asked.kind === 'refused') return false;
+  // What cannot be compared counts as right, as it does of copies.
+  if (asked.arn === undefined) return source.image.volumes.every(({ encrypted }) => encrypted);
+  return isUnder(home, source.image, asked.arn);
 }
 
 function withSource(

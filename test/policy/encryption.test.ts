@@ -201,6 +201,38 @@ describe('the source in its own region', () => {
     expect(copies(plan)).toMatchObject([{ origin: { imageId: ami(1), ...SOURCE }, kmsKeyId: KEY }]);
   });
 
+  it.each<[string, Answer<Key>, string]>([
+    ['is not there', { ok: true, value: { kind: 'missing' } }, 'KeyNotFound'],
+    ['cannot be looked at now', { ok: false, why: 'KMS is down' }, 'KeyUnknown'],
+  ])('is neither the image nor copied while the key %s, and that is said', (_, answer, code) => {
+    const world = home();
+    world.place(SOURCE).keys.set('alias/ami', answer);
+    const plan = world.plan(policy);
+    expect([plan.actions, codes(plan)]).toEqual([[], [code]]);
+  });
+
+  it.each([
+    ['is the image where it is encrypted', true, []],
+    ['is copied where it is not', false, ['CopyImage']],
+  ])('under a key that nobody lets us look at it %s', (_, isEncrypted, expected) => {
+    const world = home();
+    world.place(SOURCE).keys.set('alias/ami', { ok: true, value: { kind: 'denied', why: 'no' } });
+    const [volume] = world.image(SOURCE, ami(1))?.volumes ?? [];
+    world.change(SOURCE, ami(1), { volumes: [{ ...volume!, encrypted: isEncrypted }] });
+    const plan = world.plan(policy);
+    expect([kinds(plan), codes(plan), plan.needs]).toEqual([expected, [], []]);
+  });
+
+  it('is not the image while nobody knows what it is encrypted with, and that is said', () => {
+    const world = home();
+    const [volume] = world.image(SOURCE, ami(1))?.volumes ?? [];
+    world.change(SOURCE, ami(1), { volumes: [{ ...volume!, encrypted: true }] });
+    world.place(SOURCE).snapshotKeys.set(volume?.snapshotId ?? '', { ok: false, why: 'AWS refused' });
+    const plan = world.plan(policy);
+    expect([plan.actions, plan.needs, codes(plan)]).toEqual([[], [], ['KeyUnknown']]);
+    expect(plan.blocked[0]?.message).toMatch(/could not be found out: AWS refused/);
+  });
+
   it('is the image when its snapshots are under that very key', () => {
     const world = home();
     const [volume] = world.image(SOURCE, ami(1))?.volumes ?? [];

@@ -55,6 +55,27 @@ describe('a source under the key that AWS manages', () => {
     expect(plan.blocked).toEqual([]);
   });
 
+  it('goes by way of any region of the source account that has a key of its own', () => {
+    const world = under(MANAGED, true);
+    const there = 'arn:aws:kms:eu-west-1:111122223333:key/44444444-4444-4444-4444-444444444444';
+    const key = { ok: true, value: { kind: 'usable', arn: there, managedByAws: false } } as const;
+    world.place(EU).keys.set('alias/ami', key);
+    const plan = world.plan(away({ regions: ['us-east-1', { name: 'eu-west-1', kmsKeyId: 'alias/ami' }] }));
+    expect(plan.actions).toMatchObject([{ kind: 'CopyImage', target: EU, call: { kmsKeyId: there } }]);
+    expect(plan.waits[0]).toMatchObject({
+      target: AWAY_EU,
+      message: expect.stringContaining('111122223333/eu-west-1'),
+    });
+  });
+
+  it('is refused where the only key of its own cannot be used, and both are said', () => {
+    const world = under(MANAGED, true);
+    world.place(SOURCE).keys.set('alias/ami', { ok: true, value: { kind: 'missing' } });
+    const plan = world.plan(keyed);
+    expect(plan.actions).toEqual([]);
+    expect(codes(plan)).toEqual(['KeyNotFound', 'OriginKeyNotShareable']);
+  });
+
   it('is copied to the other account from that copy', () => {
     const world = under(MANAGED, true);
     const first = world.copy(1, SOURCE, {

@@ -142,3 +142,37 @@ it('peer complaint 14: a region that encrypts by default with the key of AWS: wh
   expect(copiesIn(world, BUILDERS, 'eu-west-1')).toEqual([]);
   await expectRest(world);
 });
+
+it('peer complaint 13: a source whose key another account may not use: the failure names key, account and grants', async () => {
+  const given = seedOf() as { accounts: Record<string, Record<string, object>> };
+  const world = begin(
+    [policy({ regions: [{ name: 'us-east-1' }], accounts: [{ id: PRODUCTION, regions: [EU] }], sharing: undefined })],
+    {
+      seed: {
+        ...given,
+        accounts: {
+          [BUILDERS]: {
+            ...given.accounts[BUILDERS],
+            'us-east-1': {
+              images: [
+                {
+                  name: 'web-9',
+                  tags: { app: 'web', release: 'stable' },
+                  encrypted: true,
+                  kmsKeyId: 'alias/builders',
+                },
+              ],
+              ...keys('alias/builders'),
+            },
+          },
+          [PRODUCTION]: { ...given.accounts[PRODUCTION], 'eu-west-1': keys('alias/ami') },
+        },
+      },
+    },
+  );
+  world.launch();
+  await world.until('it has failed', () => saying(world, 'web', 'Replicated').includes('KeyNotAccessible'));
+  expect(saying(world, 'web', 'Replicated')).toMatch(
+    /Given key ID is not accessible \(snap-[0-9a-f]+\)\. Account 222233334444 must be able to use alias\/ami in eu-west-1, and the key of the source: kms:DescribeKey, kms:CreateGrant, kms:Decrypt, kms:GenerateDataKey\* and kms:ReEncrypt\*/,
+  );
+});
