@@ -28,7 +28,7 @@ export interface SimResponse {
   readonly instead?: 'reset' | 'silence' | 'cut';
 }
 
-/** A call as listeners see it. */
+/** A call as listeners see it; the action of a dry run is `DryRun:` and its name. */
 export interface CallEvent {
   readonly action: string;
   readonly account: string;
@@ -191,7 +191,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     const operations = service === 'sts' ? {} : isJson(service) ? JSON_OPERATIONS[service] : OPERATIONS;
     const mutates = Object.hasOwn(operations, action) && operations[action]?.mutates === true && !dry;
     const event: CallEvent = { action, account: caller.account, region, parameters: query.entries(), mutates };
-    for (const listener of beforeCall) listener(event);
+    for (const listener of beforeCall) listener({ ...event, action: name });
     try {
       const refusal = refusalOf(kind, service);
       if (refusal) throw refusal;
