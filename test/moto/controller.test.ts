@@ -86,7 +86,7 @@ await describeWithPython('the whole controller against moto', REQUIREMENTS, (pyt
         random: seededRandom(3),
         log: pino({ level: 'silent' }),
         readOnly: false,
-        verifyMs: 60_000,
+        verifyMs: RESYNC_MS,
         resyncMs: RESYNC_MS,
       },
       stop.signal,
