@@ -247,8 +247,8 @@ function wrongWithVendor(world: World, { id, call, target }: Action): string[] {
   if (call.do !== 'copy') return [];
   if (call.foreignOwner === undefined)
     return call.origin.account === VENDOR.account ? [`${id} is made from it unsaid`] : [];
-  const there = [...world.places].flatMap(([key, { images }]) =>
-    key.startsWith(SOURCE.account) ? [...images.values()] : [],
+  const there = [...world.places].flatMap(([key, { images, unavailable }]) =>
+    key.startsWith(SOURCE.account) && !unavailable ? [...images.values()] : [],
   );
   const has = there.some(
     (image) =>
