@@ -52,7 +52,8 @@ export class Persistence {
 export function wasSignedWrong(thrown: unknown): boolean {
   if (typeof thrown !== 'object' || thrown === null || !('$metadata' in thrown) || !('name' in thrown)) return false;
   const { clockSkewCorrected } = thrown.$metadata as { readonly clockSkewCorrected?: boolean };
-  return clockSkewCorrected === true && SIGNED_WRONG.has(String(thrown.name));
+  const isAboutAnImage = 'message' in thrown && String(thrown.message).startsWith('Not authorized for');
+  return clockSkewCorrected === true && SIGNED_WRONG.has(String(thrown.name)) && !isAboutAnImage;
 }
 
 /** How EC2 and STS say that the time of a signature is too far from theirs. */

@@ -38,6 +38,26 @@ describe('the table of permissions', () => {
   });
 });
 
+describe('what a command needs beside its own name', () => {
+  const neededBy = (command: string): string[] => Object.values(PERMISSIONS[command] ?? {}).flat();
+
+  it.each([
+    [
+      'CopyImageCommand',
+      ['ec2:CreateTags', 'kms:CreateGrant', 'kms:Decrypt', 'kms:DescribeKey', 'kms:ReEncryptFrom', 'kms:ReEncryptTo'],
+    ],
+    [
+      'DescribeImageReferencesCommand',
+      ['ssm:DescribeParameters', 'ssm:GetParameters', 'imagebuilder:ListImageRecipes', 'ec2:DescribeInstances'],
+    ],
+    ['PutParameterCommand', ['ec2:DescribeImages', 'ssm:AddTagsToResource']],
+  ])('%s: what AWS does for it with the rights of the caller', (command, actions) => {
+    expect(neededBy(command)).toEqual(expect.arrayContaining(actions));
+    // Whoever has the policy for an account has all of it.
+    expect(actionsOf(iamPolicy('account', 'aws'))).toEqual(expect.arrayContaining(actions));
+  });
+});
+
 describe.each(NAMES)('deploy/iam/%s.json', (name) => {
   it('is as it is made from the table', () => {
     expect(readFileSync(root(`deploy/iam/${name}.json`), 'utf8')).toBe(

@@ -31,6 +31,8 @@ const fault = z.strictObject({
   region: z.string().optional(),
   nth: z.number().int().min(1).default(1),
   times: z.number().int().min(1).default(1),
+  /** What an error-<Code> says. Default: that it is simulated. */
+  message: z.string().optional(),
   kind: z.string().refine(isKind, `must be one of ${KINDS.join(', ')}, error-<Code>`),
 });
 export type Fault = Omit<z.output<typeof fault>, 'kind'> & { readonly kind: FaultKind };
@@ -52,14 +54,14 @@ export class Faults {
     this.#list = faults.map((each) => ({ fault: each, seen: 0 }));
   }
 
-  next(action: string, account: string, region: string): FaultKind | undefined {
-    let hit: FaultKind | undefined;
+  next(action: string, account: string, region: string): Fault | undefined {
+    let hit: Fault | undefined;
     for (const entry of this.#list) {
       const { fault } = entry;
       if (fault.action !== action && fault.action !== '*') continue;
       if ((fault.account ?? account) !== account || (fault.region ?? region) !== region) continue;
       entry.seen++;
-      if (entry.seen >= fault.nth && entry.seen < fault.nth + fault.times) hit ??= fault.kind;
+      if (entry.seen >= fault.nth && entry.seen < fault.nth + fault.times) hit ??= fault;
     }
     return hit;
   }
@@ -83,7 +85,8 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 /** What a service says when a fault is one that is said. */
-export function refusalOf(kind: FaultKind | undefined, service: Service): Refusal | undefined {
+export function refusalOf(fault: Fault | undefined, service: Service): Refusal | undefined {
+  const { kind, message } = fault ?? {};
   if (kind === 'throttle')
     return service === 'ec2'
       ? new Refusal('RequestLimitExceeded', 'Request limit exceeded.', 503)
@@ -91,5 +94,5 @@ export function refusalOf(kind: FaultKind | undefined, service: Service): Refusa
   if (kind === 'http-500') return new Refusal('InternalError', 'An internal error has occurred', 500);
   if (kind?.startsWith('error-') !== true) return undefined;
   const code = kind.slice('error-'.length);
-  return new Refusal(code, `Simulated ${code}`, STATUS[code] ?? 400);
+  return new Refusal(code, message ?? `Simulated ${code}`, STATUS[code] ?? 400);
 }

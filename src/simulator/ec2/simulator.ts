@@ -183,7 +183,8 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     const dry = service === 'ec2' && query.get('DryRun') === 'true';
     const name = dry ? `DryRun:${action}` : action;
     const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(name, caller.account, region, outcome);
-    const kind = faults.next(name, caller.account, region);
+    const fault = faults.next(name, caller.account, region);
+    const kind = fault?.kind;
     if (kind === 'reset-before' || kind === 'timeout-before') {
       note('failed');
       return { body: '', kind };
@@ -193,7 +194,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     const event: CallEvent = { action, account: caller.account, region, parameters: query.entries(), mutates };
     for (const listener of beforeCall) listener({ ...event, action: name });
     try {
-      const refusal = refusalOf(kind, service);
+      const refusal = refusalOf(fault, service);
       if (refusal) throw refusal;
       const body = answerOf(signed, event, caller, id, kind === 'stale');
       note('ok');
