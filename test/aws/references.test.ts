@@ -32,7 +32,7 @@ afterEach(async () => {
 });
 
 describe('the references to an image', () => {
-  it('are read to the last page, an empty one included', async () => {
+  it('peer complaint 23: are read to the last page, an empty one included', async () => {
     const arn = `arn:aws:ec2:eu-west-1:${ACCOUNT}:`;
     server.on(
       'DescribeImageReferences',

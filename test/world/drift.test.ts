@@ -180,14 +180,14 @@ describe('what keeps a copy that is due', () => {
       (world, id) => world.aws.disuse(id),
     ],
     [
-      'the newest version of a launch template',
+      'peer complaint 19: the newest version of a launch template, whatever uses that,',
       /^InUse web-3 .*in use: referenced by .*LaunchTemplate/,
       (world, id) => use(world, id, 'web'),
       (world, id) => world.aws.disuse(id),
     ],
     [
-      'the oldest of many versions of a launch template',
-      /^InUse web-3 .*in use: referenced by .*LaunchTemplate/,
+      'peer complaint 29: one old version of a launch template, which the reason names,',
+      /^InUse web-3 .*in use: referenced by ec2:LaunchTemplate lt-[0-9a-f]+/,
       (world, id) => {
         use(world, id, 'web');
         for (let version = 0; version < 30; version++) use(world, SOURCE, 'web');
@@ -195,7 +195,7 @@ describe('what keeps a copy that is due', () => {
       (world, id) => world.aws.disuse(id),
     ],
     [
-      'an instance in another account, which only a usage report shows',
+      'peer complaint 21: an instance in another account, which only a usage report shows,',
       /^InUse web-3 .*in use: 1 ec2:Instance in account 222233334444, by the usage report of /,
       (world, imageId) => world.aws.use({ account: PRODUCTION, region: 'eu-west-1', imageId }),
       (world, id) => world.aws.disuse(id),

@@ -67,6 +67,18 @@ it('an image that another account uses for weeks costs a report a week', async (
   await world.until('it goes', () => isGone(world), 9 * DAY);
 });
 
+it('peer complaint 25: a release leaves the old copy for as long as a launch template of another account names it', async () => {
+  const world = await released({
+    sharing: { accounts: [CONSUMER] },
+    retention: { keepNewest: 1, disableAfterDays: 5, deleteAfterDays: 7 },
+  });
+  world.aws.use({ account: CONSUMER, region: 'eu-west-1', imageId: old(world)?.id ?? '', template: 'workers' });
+  await world.rest(8 * DAY);
+  expect(old(world)).toMatchObject({ state: 'available', permissions: { accounts: [CONSUMER] } });
+  expect(why(world)).toMatch(/^InUse .*1 ec2:LaunchTemplate in account 444455556666, by the usage report of /);
+  await expectRest(world);
+});
+
 it('what is withdrawn right after it was made stays until EC2 can tell of its launches', async () => {
   const world = begin([
     policy({
