@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Target } from './model.ts';
+import { DAY_MS, type Target } from './model.ts';
 
 /**
  * The ClientToken of CopyImage. Everything that makes two copies different goes in and nothing else, so that the same
@@ -37,10 +37,13 @@ export function attemptTag(attempt: Attempt): string | undefined {
 }
 
 /**
- * The ClientToken of a usage report: after a crash the same question is the same report.
+ * The ClientToken of a usage report: after a crash the same question is the same report. The day is in it because EC2
+ * deletes reports after thirty: it may still know the token of one that is gone.
  * @param before the id of the newest report that EC2 has, empty where there is none
+ * @param now milliseconds since the epoch
  */
-export const usageToken = (imageId: string, before: string): string => digestOf('usage', imageId, before);
+export const usageToken = (imageId: string, before: string, now: number): string =>
+  digestOf('usage', imageId, before, String(Math.floor(now / DAY_MS)));
 
 /**
  * The ClientToken of one copy: 64 ASCII characters, the most that EC2 takes.

@@ -133,7 +133,7 @@ function requestReport(pass: Pass, image: Image, target: Target, subject: string
     call: {
       do: 'requestUsage',
       imageId: image.id,
-      token: usageToken(image.id, before?.ok && before.value.kind !== 'none' ? before.value.id : ''),
+      token: usageToken(image.id, before?.ok && before.value.kind !== 'none' ? before.value.id : '', pass.now),
     },
   });
   return 'asking';

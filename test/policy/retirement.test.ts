@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { AmiPolicySpecInput } from '../../src/api/ami-policy.ts';
-import { type Answer, type LaunchGrants, NO_GRANTS, type Usage, type UsageReport } from '../../src/policy/model.ts';
+import {
+  type Answer,
+  DAY_MS,
+  type LaunchGrants,
+  NO_GRANTS,
+  type Usage,
+  type UsageReport,
+} from '../../src/policy/model.ts';
 import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
 import type { Plan } from '../../src/policy/plan.ts';
 import { isoTime, TAG, tempGrantTag } from '../../src/policy/tags.ts';
@@ -413,10 +420,13 @@ describe('a usage report', () => {
     expect(plan.blocked[0]?.message).toContain('is not there yet');
   });
 
-  it('is the same question after a crash, and another one after its answer', () => {
+  it('is the same question after a crash, and another one after its answer and on another day', () => {
     const none = requested(due({ ok: true, value: { kind: 'none' } }).world.plan(policy()));
     expect(requested(due({ ok: true, value: { kind: 'none' } }).world.plan(policy()))).toEqual(none);
     expect(requested(due(reported(2)).world.plan(policy()))).not.toEqual(none);
+    const later = due({ ok: true, value: { kind: 'none' } }).world;
+    later.now += 31 * DAY_MS;
+    expect(requested(later.plan(policy()))).not.toEqual(none);
   });
 
   it('is not asked for while anything else keeps the image', () => {

@@ -79,6 +79,23 @@ it('peer complaint 25: a release leaves the old copy for as long as a launch tem
   await expectRest(world);
 });
 
+it('a report that EC2 has deleted, as it does after thirty days, is asked for again', async () => {
+  const world = begin([
+    policy({
+      sharing: undefined,
+      accounts: undefined,
+      retention: { keepNewest: 1, disableAfterDays: 1, deleteAfterDays: 33 },
+    }),
+  ]);
+  world.launch({ resyncMs: DAY });
+  await world.untilReady('web');
+  world.release(BUILDERS, 'us-east-1', 'web-4', TAGS);
+  await world.until('it is disabled', () => old(world)?.state === 'disabled', 4 * DAY);
+  expect(asked(world)).toBe(1);
+  await world.rest(35 * DAY);
+  expect({ isGone: isGone(world), asked: asked(world) }).toEqual({ isGone: true, asked: 2 });
+});
+
 it('what is withdrawn right after it was made stays until EC2 can tell of its launches', async () => {
   const world = begin([
     policy({
