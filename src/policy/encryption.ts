@@ -73,6 +73,22 @@ export function askedKey(pass: Pass, target: Target): AskedKey {
   return asked;
 }
 
+/** Says what is lost where nobody lets us look at the key of a target: EC2 may be allowed to use it all the same. */
+export function warnOfHiddenKey(pass: Pass, target: Target): void {
+  const asked = keyIn(pass.spec, target, inventoryOf(pass, target));
+  if (asked.kind !== 'key' || asked.arn !== undefined) return;
+  const answer = inventoryOf(pass, target)?.keys.get(asked.name);
+  const why = answer?.ok && answer.value.kind === 'denied' ? answer.value.why : 'AWS refused';
+  pass.draft.block({
+    part: 'replication',
+    code: 'KeyNotShown',
+    subject: asked.name,
+    target,
+    message: `whether there is such a key, and which, is not shown: ${why}. Copies are made under it all the same; those that are there are not compared with it, and none is replaced. Allow kms:DescribeKey`,
+    effect: 'keeps',
+  });
+}
+
 /** Whether an image is encrypted with a key: all of its snapshots are. Undefined while that is not known. */
 export function isUnder(inventory: Inventory | undefined, image: Image, arn: string): boolean | undefined {
   let known = true;

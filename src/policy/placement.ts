@@ -1,6 +1,6 @@
 import { attemptFor } from './attempts.ts';
 import { identityTags, sharedTags, userTags } from './copy-tags.ts';
-import { askedKey, isUnderAskedKey } from './encryption.ts';
+import { askedKey, isUnderAskedKey, warnOfHiddenKey } from './encryption.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
 import { originOf, whyNotTheSource } from './origin.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
@@ -36,6 +36,7 @@ export function placeCopies(pass: Pass): OpenOrigins {
   for (const target of standings.targets) {
     const inventory = inventoryOf(pass, target);
     if (!inventory) continue;
+    warnOfHiddenKey(pass, target);
     const slots = { free: limits.copiesInFlight - pendingIn(inventory) };
     const before = new Map<string, string>();
     const misplaced: Version[] = [];

@@ -90,7 +90,9 @@ describe('the key of a region', () => {
   });
 
   it('that nobody lets us look at is used by its name all the same', () => {
-    const [copy] = copies(keyed({ ok: true, value: { kind: 'denied', why: 'no' } }).plan(encrypted()));
+    const plan = keyed({ ok: true, value: { kind: 'denied', why: 'no' } }).plan(encrypted());
+    const [copy] = copies(plan);
+    expect(plan.blocked).toMatchObject([{ code: 'KeyNotShown', effect: 'keeps', subject: 'alias/ami' }]);
     expect(copy?.kmsKeyId).toBe('alias/ami');
   });
 
@@ -220,7 +222,7 @@ describe('the source in its own region', () => {
     const [volume] = world.image(SOURCE, ami(1))?.volumes ?? [];
     world.change(SOURCE, ami(1), { volumes: [{ ...volume!, encrypted: isEncrypted }] });
     const plan = world.plan(policy);
-    expect([kinds(plan), codes(plan), plan.needs]).toEqual([expected, [], []]);
+    expect([kinds(plan), codes(plan), plan.needs]).toEqual([expected, ['KeyNotShown'], []]);
   });
 
   it('is not the image while nobody knows what it is encrypted with, and that is said', () => {
