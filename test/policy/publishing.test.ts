@@ -65,7 +65,7 @@ describe('a parameter', () => {
     expect(plan.actions.filter(({ kind }) => kind === 'PublishImage')).toMatchObject([{ target: SOURCE }]);
   });
 
-  it('is not moved before what it would point at is shared as the policy says', () => {
+  it('peer complaint 33: is not moved before what it would point at is shared as the policy says', () => {
     const world = ready(1);
     world.copy(1, EU);
     const plan = world.plan(publishing({ sharing: { accounts: ['555566667777'] } }));

@@ -41,11 +41,15 @@ describe('a snapshot whose image is gone', () => {
     expect(ids(world.plan(spec()))).toEqual(expected);
   });
 
-  it('stays when another image uses it', () => {
+  it.each([
+    ['stays when another image uses it', 'available'],
+    ['peer complaint 22: stays when an image uses it that is disabled', 'disabled'],
+  ] as const)('%s', (_, state) => {
     const world = leftover(deleting(60));
     world.put(EU, {
       ...world.image(SOURCE, ami(1))!,
       id: ami(7),
+      state,
       volumes: [{ snapshotId: SNAP, sizeGiB: 8, encrypted: false }],
     });
     expect(world.plan(spec()).actions).toEqual([]);
@@ -167,7 +171,7 @@ describe('a removal that is interrupted', () => {
     return { world, old, snapshotId: world.image(EU, old)!.volumes[0]!.snapshotId! };
   }
 
-  it('goes on wherever it stopped, and leaves nothing', () => {
+  it('peer complaint 27: goes on wherever it stopped, and leaves nothing', () => {
     for (const calls of [0, 1, 2, 3]) {
       const { world, old, snapshotId } = dueVersion();
       const acting = new Acting(world);

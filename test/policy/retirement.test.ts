@@ -543,7 +543,7 @@ describe('minUnusedDays', () => {
 });
 
 describe('grants on what leaves', () => {
-  it('stay with what is surplus, and nobody new is let in', () => {
+  it('peer complaint 20: stay with what is surplus, and nobody new is let in', () => {
     const world = new World();
     for (const number of [1, 2]) world.source(number);
     const sharing = { accounts: [PARTNER, AWAY] };

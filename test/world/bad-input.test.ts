@@ -10,8 +10,8 @@ const expectOthersReady = (world: World): void => expect(namesIn(world, BUILDERS
 
 describe('a region that cannot be used', () => {
   it.each([
-    ['that does not exist', 'eu-west-9'],
-    ['that the account has not enabled', 'ap-east-1'],
+    ['peer complaint 1: that does not exist', 'eu-west-9'],
+    ['peer complaint 10: that the account has not enabled', 'ap-east-1'],
   ])('%s stalls the policy, the other targets go on, and a corrected spec is ready by itself', async (_, region) => {
     const world = begin([policy({ regions: [{ name: 'us-east-1' }, { name: region }, { name: 'eu-west-1' }] })]);
     world.launch();

@@ -3,7 +3,7 @@ import { BUILDERS, CONSUMER, PRODUCTION, policy, UNIT } from './documents.ts';
 import { begin, copiesIn } from './scene.ts';
 
 describe('a policy in a whole world under virtual time', () => {
-  it('becomes images in every target, shared as listed, and then nothing happens any more', async () => {
+  it('peer complaints 37 and 38: becomes images in every target, shared as listed, and then nothing happens any more', async () => {
     const world = begin([policy()]);
     world.launch();
     await world.untilReady('web');

@@ -161,7 +161,7 @@ describe('what keeps a copy that is due', () => {
     (world: World, id: string) => void,
   ])[] = [
     [
-      'a hold',
+      'peer complaint 30: a hold',
       /^Held web-3 .*amifleet\.io\/hold: audit\. Remove the tag/,
       (world, id) =>
         byHand(world, 'CreateTags', { 'ResourceId.1': id, 'Tag.1.Key': 'amifleet.io/hold', 'Tag.1.Value': 'audit' }),

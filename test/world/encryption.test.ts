@@ -32,7 +32,7 @@ describe('kmsKeyId', () => {
     await expectRest(world);
   });
 
-  it('that changes replaces the copies: the new one first, then the old one goes', async () => {
+  it('peer complaint 24: that changes replaces the copies: the new one first, then the old one goes', async () => {
     const world = begin(
       [
         policy({

@@ -29,7 +29,7 @@ async function start(more: object = {}, seed: object = seedOf()): Promise<World>
 }
 
 describe('publishing', () => {
-  it('points at the newest version in every target, and moves with a release once that is ready everywhere', async () => {
+  it('peer complaint 34: points at the newest version in every target, and moves with a release once that is ready everywhere', async () => {
     const world = await start();
     expect(pointers(world)).toEqual(everywhere('web-3'));
     expect(world.aws.world().parameters[0]).toMatchObject({ dataType: 'aws:ec2:image' });
@@ -41,7 +41,7 @@ describe('publishing', () => {
     await expectRest(world);
   });
 
-  it('goes back by a pin and forward without it', async () => {
+  it('peer complaint 35: goes back by a pin and forward without it', async () => {
     const world = await start({
       source: {
         account: BUILDERS,

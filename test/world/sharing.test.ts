@@ -32,7 +32,7 @@ describe('sharing with everybody', () => {
 });
 
 describe('sharing.snapshots: Accounts', () => {
-  it('lets exactly the listed accounts copy the images, and follows the list', async () => {
+  it('peer complaint 15: lets exactly the listed accounts copy the images, and follows the list', async () => {
     const world = start({ accounts: [CONSUMER], snapshots: 'Accounts' });
     world.launch();
     await world.untilReady('web');

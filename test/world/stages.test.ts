@@ -26,7 +26,7 @@ async function released(more: object = {}): Promise<World> {
 }
 
 describe('a version that fell behind', () => {
-  it('is deprecated, disabled and deleted, each after its days, and nothing of it is left', async () => {
+  it('peer complaint 26: is deprecated, disabled and deleted, each after its days, and nothing of it is left', async () => {
     const world = await released();
     const began = world.clock.monotonic();
     const days = (): number => Math.floor((world.clock.monotonic() - began) / DAY);
@@ -132,7 +132,7 @@ describe('killed while a version goes through the stages', () => {
 });
 
 describe('scope: CopiesAndSource', () => {
-  it('takes the source images of what fell behind as well, with their snapshots, where the account allows it', async () => {
+  it('peer complaint 28: takes the source images of what fell behind as well, with their snapshots, where the account allows it', async () => {
     const retention = { keepNewest: 1, deprecateAfterDays: 0, deleteAfterDays: 1, scope: 'CopiesAndSource' };
     const world = begin([policy(spec({ retention }))], { accounts: [account(BUILDERS), account(PRODUCTION)] });
     world.launch({ resyncMs: HOUR });
