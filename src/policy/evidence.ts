@@ -73,7 +73,7 @@ export function judgeUse(observed: Observed, rules: Rules, now: number): Evidenc
     return { verdict: 'unknown', because: [`the EC2NodeClasses of the cluster could not be read: ${nodeClasses.why}`] };
   if (nodeClasses && nodeClasses.value.doubts.length > 0)
     return { verdict: 'unknown', because: [some(nodeClasses.value.doubts)] };
-  if (nodeClasses) unused.push('no EC2NodeClass of the cluster names it');
+  unused.push(nodeClasses ? 'no EC2NodeClass of the cluster names it' : 'EC2NodeClasses were not looked at');
 
   const toldFrom = launchesToldFrom(observed, rules);
   if (now < toldFrom)

@@ -76,7 +76,7 @@ const copies = async (): Promise<WorldView['images']> =>
   );
 const mutations = async (): Promise<number> =>
   ((await control('GET', 'calls')) as readonly { readonly action: string; readonly count: number }[])
-    .filter(({ action }) => !/^(Describe|Get|List|AssumeRole)/.test(action))
+    .filter(({ action }) => !/^(Describe|Get|List|AssumeRole|DryRun:)/.test(action))
     .reduce((sum, { count }) => sum + count, 0);
 
 const write = (documents: readonly object[]): string => {

@@ -93,7 +93,7 @@ describe('a surplus copy', () => {
       destroys: { imageId: old, versionId: ami(1), state: 'available' },
     });
     expect(plan.actions[1]?.reason).toContain(
-      'unused: nothing in its account refers to it, no launch is recorded, no account uses it, by the usage report of',
+      'unused: nothing in its account refers to it, no launch is recorded, EC2NodeClasses were not looked at, no account uses it, by the usage report of',
     );
   });
 
