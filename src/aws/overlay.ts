@@ -6,6 +6,9 @@ import type { Attempt } from '../policy/token.ts';
 /** How long EC2 may show an old state after a write (ec2-facts 2.4). */
 export const SETTLES_WITHIN_MS = 5 * 60_000;
 
+/** How far the time of AWS, as we know it, may be ahead of it. */
+const AWS_TIME_WITHIN_MS = 1000;
+
 /** A copy whose id EC2 returned and that no listing has shown yet with its identity. */
 export interface Unseen {
   readonly image: Image;
@@ -25,6 +28,7 @@ type Entry<T> = { readonly value: T; readonly since: number };
  */
 export class Overlay {
   readonly #clock: Clock;
+  readonly #awsNow: () => number;
   readonly #created = new Map<string, Unseen>();
   readonly #gone = new Map<string, number>();
   /** By resource and key; undefined as a value: the tag was taken off. */
@@ -40,8 +44,10 @@ export class Overlay {
   /** By image and field. */
   readonly #changes = new Map<string, Map<keyof ImageChange, Entry<ImageChange[keyof ImageChange]>>>();
 
-  constructor(clock: Clock) {
+  /** @param awsNow the time by the clock of AWS, by which reports are dated */
+  constructor(clock: Clock, awsNow: () => number) {
     this.#clock = clock;
+    this.#awsNow = awsNow;
   }
 
   created(image: Image, attempt: Attempt): void {
@@ -90,12 +96,12 @@ export class Overlay {
   }
 
   usageRequested(imageId: string, reportId: string): void {
-    this.#usage.set(imageId, { id: reportId, since: this.#clock.monotonic(), at: this.#clock.now() });
+    this.#usage.set(imageId, { id: reportId, since: this.#clock.monotonic(), at: this.#awsNow() });
   }
 
   /** More accounts may launch an image by now: what was reported before says nothing of them. */
   usageOutdated(imageId: string): void {
-    this.#outdated.set(imageId, this.#clock.now());
+    this.#outdated.set(imageId, this.#awsNow());
   }
 
   /** The newest report of an image. One that was asked for and is not shown yet is pending. */
@@ -112,7 +118,7 @@ export class Overlay {
   #unlessOutdated(imageId: string, read: UsageReport): UsageReport {
     const since = this.#outdated.get(imageId);
     if (since === undefined || read.kind === 'none') return read;
-    if (read.createdAt >= since) {
+    if (read.createdAt >= since - AWS_TIME_WITHIN_MS) {
       this.#outdated.delete(imageId);
       return read;
     }

@@ -43,7 +43,7 @@ export class TargetInventory {
     this.#clock = clock;
     this.#awsNow = awsNow;
     this.#scope = scope;
-    this.overlay = new Overlay(clock);
+    this.overlay = new Overlay(clock, awsNow);
     this.#answers = new Answers(services, clock, this.overlay);
   }
 

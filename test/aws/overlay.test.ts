@@ -2,7 +2,14 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
 import { Overlay, SETTLES_WITHIN_MS } from '../../src/aws/overlay.ts';
-import { type Image, type LaunchGrants, NO_GRANTS, type Snapshot, type Tags } from '../../src/policy/model.ts';
+import {
+  type Image,
+  type LaunchGrants,
+  NO_GRANTS,
+  type Snapshot,
+  type Tags,
+  type UsageReport,
+} from '../../src/policy/model.ts';
 import { TAG } from '../../src/policy/tags.ts';
 import { FIRST_ATTEMPT } from '../../src/policy/token.ts';
 
@@ -37,9 +44,13 @@ const mapOf = <T extends { readonly id: string }>(...items: readonly T[]): Reado
   new Map(items.map((item) => [item.id, item]));
 const grantsTo = (...accounts: readonly string[]): LaunchGrants => ({ ...NO_GRANTS, accounts });
 
+/** The clock of AWS is ahead of ours. */
+const SKEW = 3_600_000;
+
 function start() {
   const clock = new VirtualClock(0);
-  return { clock, overlay: new Overlay(clock), now: () => clock.monotonic() };
+  const overlay = new Overlay(clock, () => clock.now() + SKEW);
+  return { clock, overlay, now: () => clock.monotonic() };
 }
 
 describe('a copy that was just made', () => {
@@ -199,6 +210,43 @@ describe('permissions that were changed', () => {
       organizationalUnits: ['u'],
       public: false,
     });
+  });
+});
+
+describe('a usage report', () => {
+  const report = (id: string, createdAt: number): UsageReport => ({ kind: 'available', id, createdAt, usages: [] });
+
+  it('that was asked for is pending until it is shown, whatever is shown before', async () => {
+    const { overlay, clock, now } = start();
+    overlay.usageRequested('ami-1', 'amiur-2');
+    const pending = { kind: 'pending', id: 'amiur-2', createdAt: SKEW };
+    await clock.advance(1000);
+    expect(overlay.usageReport('ami-1', { kind: 'none' }, now())).toEqual(pending);
+    expect(overlay.usageReport('ami-1', report('amiur-1', 0), now())).toEqual(pending);
+    expect(overlay.usageReport('ami-2', { kind: 'none' }, now())).toEqual({ kind: 'none' });
+    const shown = report('amiur-2', SKEW);
+    expect(overlay.usageReport('ami-1', shown, now())).toBe(shown);
+    expect(overlay.usageReport('ami-1', { kind: 'none' }, now())).toEqual({ kind: 'none' });
+  });
+
+  it('that is not shown after five minutes is not there', async () => {
+    const { overlay, clock, now } = start();
+    overlay.usageRequested('ami-1', 'amiur-1');
+    const before = now();
+    await clock.advance(SETTLES_WITHIN_MS + 1);
+    expect(overlay.usageReport('ami-1', { kind: 'none' }, before)).toMatchObject({ kind: 'pending' });
+    expect(overlay.usageReport('ami-1', { kind: 'none' }, now())).toEqual({ kind: 'none' });
+  });
+
+  it('of before others were let in counts as failed, by the clock of AWS; the next one counts', async () => {
+    const { overlay, clock, now } = start();
+    await clock.advance(60_000);
+    overlay.usageOutdated('ami-1');
+    const failed = { kind: 'failed', id: 'amiur-1' };
+    expect(overlay.usageReport('ami-1', report('amiur-1', SKEW + 50_000), now())).toMatchObject(failed);
+    expect(overlay.usageReport('ami-1', report('amiur-1', SKEW + 50_000), now())).toMatchObject(failed);
+    const next = report('amiur-2', SKEW + 60_000);
+    expect(overlay.usageReport('ami-1', next, now())).toBe(next);
   });
 });
 
