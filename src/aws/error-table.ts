@@ -205,7 +205,9 @@ function answerFailure(thrown: Thrown, action: string, secrets: readonly string[
   }
   // Emulators answer an operation that they lack with 501, with an HTML page, or with a code that EC2 has for other things.
   const lacking = status === 501 || name === 'UnsupportedOperation' || (status === 500 && !CLASSES.has(name));
-  if (lacking && isRead(action)) {
+  // EC2 says that a dry run was well with 412. Emulators that check no permissions have another status for it.
+  const notAsEc2 = name === 'DryRunOperation' && status !== 412;
+  if ((lacking && isRead(action)) || notAsEc2) {
     return {
       class: 'unsupported',
       code: 'NotSupportedByEndpoint',

@@ -27,7 +27,7 @@ import { sdkTags } from './sdk-tags.ts';
 const DryRun = true;
 
 /**
- * Whether an endpoint keeps to DryRun, by a call that would do no harm if it did not. One that does not is never asked
+ * Whether an endpoint keeps to DryRun as EC2 does, by a call that would do no harm if it did not. One that does not is never asked
  * anything that changes.
  * @throws AwsError where that is not known
  */
@@ -37,6 +37,7 @@ export async function keepsToDryRuns(ec2: ServiceApi, options: CallOptions): Pro
     return false;
   } catch (error) {
     if (error instanceof AwsError && error.code === DONE_DRY) return true;
+    if (error instanceof AwsError && error.class === 'unsupported') return false;
     throw error;
   }
 }

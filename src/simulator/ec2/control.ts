@@ -23,6 +23,7 @@ const CONTROLS: Readonly<Record<string, Control>> = {
     return { now: new Date(clock.now()).toISOString() };
   },
   'GET /_sim/calls': (simulator) => simulator.calls(),
+  'GET /_sim/dry-runs': (simulator) => simulator.dryRuns(),
   'DELETE /_sim/calls': (simulator) => {
     simulator.resetCalls();
     return {};

@@ -65,6 +65,19 @@ export class Faults {
     }
     return hit;
   }
+
+  /** What would refuse the next call for want of a permission: that refuses a dry run of it, too, which counts for nothing. */
+  denial(action: string, account: string, region: string): Fault | undefined {
+    return this.#list.find(
+      ({ fault, seen }) =>
+        fault.kind === 'error-UnauthorizedOperation' &&
+        fault.action === action &&
+        (fault.account ?? account) === account &&
+        (fault.region ?? region) === region &&
+        seen + 1 >= fault.nth &&
+        seen + 1 < fault.nth + fault.times,
+    )?.fault;
+  }
 }
 
 /** The HTTP status that goes with codes that are not 400. */

@@ -41,7 +41,9 @@ export interface Simulator {
   handle(request: SimRequest): SimResponse;
   /** The world as it truly is. */
   world(): WorldView;
+  /** Without dry runs, which do nothing: they are counted apart. */
   calls(): CallCount[];
+  dryRuns(): CallCount[];
   resetCalls(): void;
   setFaults(faults: readonly Fault[]): void;
   /** What IAM refuses from now on, in place of what the seed says. */
@@ -106,6 +108,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
   };
   let state = start(options.seed);
   const log = new CallLog();
+  const dryLog = new CallLog();
   const faults = new Faults();
   const beforeCall: ((call: CallEvent) => void)[] = [];
   const afterMutation: ((call: CallEvent, before: WorldView, after: WorldView) => void)[] = [];
@@ -147,7 +150,11 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       return viewOf(state.world);
     },
     calls: () => log.counts(),
-    resetCalls: () => log.reset(),
+    dryRuns: () => dryLog.counts(),
+    resetCalls: () => {
+      log.reset();
+      dryLog.reset();
+    },
     setFaults: (list) => faults.set(list),
     deny: (denied) => {
       state = { ...state, denied };
@@ -156,6 +163,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       state = start(seed);
       requests = 0;
       log.reset();
+      dryLog.reset();
       faults.set([]);
     },
     onCall: (listener) => beforeCall.push(listener),
@@ -182,8 +190,10 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     // A dry run changes nothing: it is no call of that name, for whoever counts or breaks those.
     const dry = service === 'ec2' && query.get('DryRun') === 'true';
     const name = dry ? `DryRun:${action}` : action;
-    const note = (outcome: 'ok' | 'throttled' | 'failed'): void => log.note(name, caller.account, region, outcome);
-    const fault = faults.next(name, caller.account, region);
+    const note = (outcome: 'ok' | 'throttled' | 'failed'): void =>
+      (dry ? dryLog : log).note(action, caller.account, region, outcome);
+    const fault =
+      faults.next(name, caller.account, region) ?? (dry ? faults.denial(action, caller.account, region) : undefined);
     const kind = fault?.kind;
     if (kind === 'reset-before' || kind === 'timeout-before') {
       note('failed');
