@@ -148,7 +148,11 @@ interface Thrown {
   readonly message?: unknown;
   readonly code?: unknown;
   readonly $metadata?: { readonly httpStatusCode?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
 }
+
+/** What EC2 puts into the header Server. */
+const EC2_SERVER = 'AmazonEC2';
 
 /**
  * Classifies whatever was thrown by a call. What is unknown counts as transient and as possibly done: that leads to
@@ -205,8 +209,8 @@ function answerFailure(thrown: Thrown, action: string, secrets: readonly string[
   }
   // Emulators answer an operation that they lack with 501, with an HTML page, or with a code that EC2 has for other things.
   const lacking = status === 501 || name === 'UnsupportedOperation' || (status === 500 && !CLASSES.has(name));
-  // EC2 says that a dry run was well with 412. Emulators that check no permissions have another status for it.
-  const notAsEc2 = name === 'DryRunOperation' && status !== 412;
+  // Emulators have the words of EC2, and neither its permissions nor the name of its server.
+  const notAsEc2 = name === 'DryRunOperation' && thrown.$response?.headers?.['server'] !== EC2_SERVER;
   if ((lacking && isRead(action)) || notAsEc2) {
     return {
       class: 'unsupported',

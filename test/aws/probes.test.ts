@@ -30,7 +30,9 @@ const PROBES: readonly Probe[] = [
     ] as const
   ).map((action) => ({ action, of: 'copy', ...id }) as const),
 ];
-const DRY = failure(412, 'DryRunOperation', 'Request would have succeeded, but DryRun flag is set.');
+const dry = (server: string): ReturnType<typeof failure> =>
+  failure(412, 'DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', { server });
+const DRY = dry('AmazonEC2');
 
 let server: QueryServer;
 let clients: AwsClients;
@@ -104,6 +106,12 @@ describe('a dry run', () => {
     const permissions = new Permissions(ec2, systemClock);
     expect(await ask(copying, permissions)).toEqual({ kind: 'unproven' });
     await ask(PROBES[1] ?? copying, permissions);
+    expect(server.requests.map(({ action }) => action)).toEqual(['GetCallerIdentity', 'DescribeRegions']);
+  });
+
+  it('is not made where an emulator answers, which checks no permissions', async () => {
+    server.on('DescribeRegions', dry('Werkzeug'));
+    expect(await ask(copying)).toEqual({ kind: 'unproven' });
     expect(server.requests.map(({ action }) => action)).toEqual(['GetCallerIdentity', 'DescribeRegions']);
   });
 

@@ -124,6 +124,7 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
         headers: {
           'content-type': isJson(service) ? 'application/x-amz-json-1.1' : 'text/xml;charset=UTF-8',
           'x-amzn-requestid': id,
+          ...(service === 'ec2' && { server: 'AmazonEC2' }),
           date: new Date(clock.now()).toUTCString(),
         },
         body,
