@@ -178,6 +178,7 @@ export class TargetInventory {
   view(from?: AnswersFrom): Inventory {
     const { images, snapshots, begun } = this.#listing ?? NOTHING;
     return {
+      ...(this.#listing?.scope === 'own' && { isWhole: true }),
       images: this.overlay.images(images, begun),
       snapshots: this.overlay.snapshots(snapshots, begun),
       ...this.#answers.view(from),

@@ -164,6 +164,8 @@ export type UsageReport =
  * the other maps hold what was asked for image by image.
  */
 export interface Inventory {
+  /** Every image of the account was listed, and not only those with our tags. */
+  readonly isWhole?: true;
   readonly images: ReadonlyMap<string, Image>;
   readonly snapshots: ReadonlyMap<string, Snapshot>;
   readonly launchGrants: ReadonlyMap<string, Answer<LaunchGrants>>;

@@ -66,6 +66,8 @@ export interface PlanInput {
 export interface Limits {
   /** How many copies EC2 lets run into one target at a time. */
   readonly copiesInFlight: number;
+  /** How many images EC2 lets an account have in a region, unless it has asked for more. */
+  readonly images: number;
   /** Wanted versions above this are taken for a mistake in the selector. */
   readonly wantedVersions: number;
   /** How many public images EC2 lets an account have in a region. */
@@ -76,9 +78,10 @@ export interface Limits {
   readonly allowIgnoreInUse: boolean;
 }
 
-/** ec2-facts: 300 concurrent copies into a region. */
+/** ec2-facts: 300 concurrent copies into a region, 50,000 images in it. */
 export const DEFAULT_LIMITS: Limits = {
   copiesInFlight: 300,
+  images: 50_000,
   wantedVersions: 1000,
   publicImages: 5,
   allowDelete: true,

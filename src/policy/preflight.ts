@@ -30,6 +30,7 @@ export function preflight(pass: Pass): void {
     }
     if (denied.length > 0) report(pass, target, denied);
     reportHiddenKey(pass, target);
+    reportQuota(pass, target);
   }
 }
 
@@ -79,6 +80,27 @@ function reportHiddenKey(pass: Pass, target: Target): void {
   });
 }
 
+/** Room for less than this part of the quota is said. */
+const HEADROOM = 1 / 50;
+
+/** An account may have got a higher quota, which EC2 does not tell: so this holds nothing back. */
+function reportQuota(pass: Pass, target: Target): void {
+  const inventory = inventoryOf(pass, target);
+  const { images: most } = pass.limits;
+  // Where only our images are listed nobody knows how many there are.
+  if (!inventory?.isWhole || !takesCopies(pass, target)) return;
+  const binned = inventory.bin?.ok ? inventory.bin.value.size : 0;
+  if (inventory.images.size + binned < most * (1 - HEADROOM)) return;
+  pass.draft.block({
+    part: 'replication',
+    code: 'ImageQuotaNear',
+    subject: targetKey(target),
+    target,
+    message: `there are nearly as many images as EC2 allows in a region by default (${most}, disabled ones and those in the Recycle Bin included). Deregister what is not needed, or ask AWS for a higher quota (L-B665C33B)`,
+    effect: 'keeps',
+  });
+}
+
 /**
  * Whether a target may use the images of another account: where Allowed AMIs leaves the origin out, EC2 says that there
  * is no such image (ec2-facts 9.4).
@@ -111,14 +133,19 @@ interface Wish {
   readonly probe: Probe | undefined;
 }
 
+/** Whether copies go into a target: at home, the source itself is mostly enough. */
+function takesCopies({ spec, owner, standings }: Pass, target: Target): boolean {
+  if (!standings.names(target)) return false;
+  const isAtHome = isSourceTarget(target, owner.source);
+  return !isAtHome || keyNameOf(spec, target) !== undefined || ownerOfSources(spec) !== undefined;
+}
+
 function wishesOf(pass: Pass, target: Target): Wish[] {
   const { spec, owner } = pass;
   const wishes: Wish[] = [];
   const atHome = isSourceTarget(target, owner.source);
   if (atHome) wishes.push(...onSources(pass, target));
-  const isSourceEnough = atHome && keyNameOf(spec, target) === undefined && ownerOfSources(spec) === undefined;
-  const takesCopies = pass.standings.names(target) && !isSourceEnough;
-  if (!takesCopies) return wishes;
+  if (!takesCopies(pass, target)) return wishes;
   wishes.push({ key: 'CopyImage', probe: copyProbe(pass) });
   const copy = sampleCopy(pass, target);
   const on = (action: ImageProbe | 'DeleteTags'): Wish => ({

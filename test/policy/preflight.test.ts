@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type Target, targetKey } from '../../src/policy/model.ts';
+import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
 import { type Permission, probeKey } from '../../src/policy/probe.ts';
-import { AWAY, AWAY_EU, ami, EU, kinds, PARTNER, SOURCE, spec, World } from './world.ts';
+import { AWAY, AWAY_EU, ami, codes, EU, kinds, PARTNER, SOURCE, spec, World } from './world.ts';
 
 const denied = (action: string, why = `because no identity-based policy allows the ${action} action`): Permission => ({
   kind: 'denied',
@@ -150,6 +151,21 @@ describe('a permission that is missing', () => {
       'ec2:CopyImage (with an explicit deny in a service control policy). Take the deny out',
     );
   });
+});
+
+it.each([
+  ['there is nearly no room for images any more, that is said, and the copy is tried', true, 1, ['ImageQuotaNear']],
+  ['there is room, nothing is said', true, 50_000, []],
+  ['not everything was listed, nobody knows', undefined, 1, []],
+] as const)('where %s', (_, isWhole, images, said) => {
+  const made = world({ CopyImage: { kind: 'allowed' } });
+  const place = made.place(EU);
+  made.source(2);
+  made.copy(1, EU);
+  if (isWhole) place.isWhole = true;
+  const plan = made.plan(spec({ regions: ['eu-west-1'] }), { limits: { ...DEFAULT_LIMITS, images } });
+  expect(codes(plan).filter((code) => code === 'ImageQuotaNear')).toEqual(said);
+  expect(kinds(plan)).toContain('CopyImage');
 });
 
 describe('Allowed AMIs in the target of another account', () => {

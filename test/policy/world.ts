@@ -88,6 +88,7 @@ interface Place {
   encryption: Answer<EncryptionDefaults>;
   publicBlocked?: Answer<boolean> | undefined;
   bin: Answer<ReadonlySet<string>>;
+  isWhole: Inventory['isWhole'];
   /** Undefined: nobody makes dry runs. */
   permissions: Inventory['permissions'];
   allowedImages: Answer<AllowedImages>;
@@ -127,6 +128,7 @@ export class World {
         sharedImages: new Map(),
         encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
         bin: { ok: true, value: new Set() },
+        isWhole: undefined,
         permissions: undefined,
         allowedImages: { ok: true, value: { isOn: false } },
         readOnly: false,
@@ -314,6 +316,7 @@ function viewOf(place: Place): TargetView {
     ...(place.publicBlocked && { publicBlocked: place.publicBlocked }),
     bin: place.bin,
     allowedImages: place.allowedImages,
+    ...(place.isWhole && { isWhole: true }),
     ...(place.permissions && { permissions: place.permissions }),
   };
   return { kind: 'observed', inventory, readOnly: place.readOnly, allow: place.allow };
