@@ -63,10 +63,10 @@ function judge(name: string, { account, region }: Target, answer: Answer<Key>): 
   }
 }
 
-/** The key of a target. What is not known yet is put among what has to be asked. */
+/** The key of a target. What is not known yet is put among what has to be asked, where there is a way to ask. */
 export function askedKey(pass: Pass, target: Target): AskedKey {
   const asked = keyIn(pass.spec, target, inventoryOf(pass, target));
-  if (asked.kind === 'asking') {
+  if (asked.kind === 'asking' && inventoryOf(pass, target)) {
     const key = keyNameOf(pass.spec, target);
     if (key !== undefined) pass.draft.need({ kind: 'key', target, key });
   }

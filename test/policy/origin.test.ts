@@ -104,6 +104,22 @@ describe('a source under the key that AWS manages', () => {
   });
 });
 
+it('a key of a target that cannot be seen is not asked for: there is no way to ask', () => {
+  const world = new World(AWAY_EU);
+  world.source(1);
+  const id = world.copy(1, AWAY_EU);
+  world.lose(1);
+  const arn = 'arn:aws:kms:eu-west-1:222233334444:key/33333333-3333-3333-3333-333333333333';
+  const [volume] = world.image(AWAY_EU, id)?.volumes ?? [];
+  world.change(AWAY_EU, id, { volumes: [{ ...volume!, encrypted: true }] });
+  world.place(AWAY_EU).snapshotKeys.set(volume?.snapshotId ?? '', { ok: true, value: arn });
+  world.place(AWAY_EU).snapshots.delete(volume?.snapshotId ?? '');
+  world.place(AWAY_EU).keys.set(arn, { ok: true, value: { kind: 'usable', arn, managedByAws: true } });
+  world.hide(EU);
+  const plan = world.plan(away({ regions: ['us-east-1', { name: 'eu-west-1', kmsKeyId: 'alias/ami' }] }));
+  expect(plan.needs).toEqual([]);
+});
+
 describe('an image of AWS Marketplace', () => {
   const world = (): World => {
     const made = new World(AWAY_EU);
