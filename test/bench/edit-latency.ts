@@ -4,7 +4,7 @@ import { DescribeImagesCommand, DescribeSnapshotsCommand, EC2Client } from '@aws
 import { systemClock } from '../../src/ambient/clock.ts';
 import { between, seededRandom, systemRandom } from '../../src/ambient/random.ts';
 import type { AmiPolicy } from '../../src/api/ami-policy.ts';
-import { POLICIES } from '../../src/controller/run-controller.ts';
+import { POLICIES } from '../../src/controller/resource-kinds.ts';
 import { kubeTransport } from '../../src/kube/kube-transport.ts';
 import { loadKubeConfig } from '../../src/kube/load-config.ts';
 import { Reflector } from '../../src/kube/reflector.ts';

@@ -2,7 +2,7 @@ import { sleep, systemClock } from '../../ambient/clock.ts';
 import type { AmiPolicy } from '../../api/ami-policy.ts';
 import { customResourceDefinitions } from '../../api/crd.ts';
 import type { PolicyStatus } from '../../api/policy-status.ts';
-import { ACCOUNTS, POLICIES } from '../../controller/run-controller.ts';
+import { ACCOUNTS, POLICIES } from '../../controller/resource-kinds.ts';
 import { isNotFound } from '../../kube/errors.ts';
 import { type KubeObject, ResourceClient } from '../../kube/resource-client.ts';
 import type { Transport } from '../../kube/transport.ts';
