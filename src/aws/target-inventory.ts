@@ -1,7 +1,7 @@
 import type { Clock } from '../ambient/clock.ts';
+import { lostBySnapshots } from '../policy/leftovers.ts';
 import type { Image, Inventory, Need, Snapshot, Tags } from '../policy/model.ts';
 import { targetKey } from '../policy/model.ts';
-import { lostBySnapshots } from '../policy/removal.ts';
 import { TAG } from '../policy/tags.ts';
 import { type Attempt, attemptIn, nextAttempt } from '../policy/token.ts';
 import { foreignKey } from '../policy/versions.ts';

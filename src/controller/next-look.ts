@@ -1,7 +1,7 @@
 import { type Owner, ownershipOf } from '../policy/identity.ts';
+import { madeFor } from '../policy/image-snapshots.ts';
 import { DAY_MS, type TargetView } from '../policy/model.ts';
 import type { Plan } from '../policy/plan.ts';
-import { madeFor } from '../policy/removal.ts';
 
 const FIRST_POLL_MS = 5000;
 const LONGEST_POLL_MS = 60_000;

@@ -1,7 +1,7 @@
 import { keyNameOf } from './encryption.ts';
+import { madeFor } from './image-snapshots.ts';
 import { type Target, targetKey } from './model.ts';
 import { inventoryOf, type Pass } from './pass.ts';
-import { madeFor } from './removal.ts';
 import { isoTime } from './tags.ts';
 import { type Attempt, FIRST_ATTEMPT, nextAttempt } from './token.ts';
 import { type Copy, foreignKey, type Version } from './versions.ts';

@@ -1,14 +1,15 @@
 import { ABANDON_ANNOTATION } from '../api/group.ts';
 import { DailyBudget } from './daily-budget.ts';
+import { deleteLeftovers } from './leftovers.ts';
 import { takeOver } from './marks.ts';
-import { type Image, type TargetKey, targetKey } from './model.ts';
+import { type Image, parseKey, type TargetKey, targetKey } from './model.ts';
 import type { Objection } from './objection.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { dropProtection, protectedBy, protectedByUs } from './protection.ts';
 import { isPublished, removeUnwanted } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
-import { deleteLeftovers, parseKey, removeImage } from './removal.ts';
+import { removeImage } from './removal.ts';
 import { originInUse } from './retirement.ts';
 import { tempGrantAccounts } from './tags.ts';
 import { closeUnneeded, markedOrigins } from './temporary-grants.ts';

@@ -1,15 +1,16 @@
 import { ABANDON_ANNOTATION } from '../api/group.ts';
 import { windDown } from './deletion.ts';
+import { deleteLeftovers } from './leftovers.ts';
 import { markCopies } from './marks.ts';
 import { reportMassWithdrawals } from './mass-withdrawal.ts';
-import { type Image, targetKey } from './model.ts';
+import { type Image, parseKey, targetKey } from './model.ts';
 import { label, type Pass, type PlanInput } from './pass.ts';
 import { placeCopies } from './placement.ts';
 import { type Plan, PlanDraft } from './plan.ts';
 import { preflight } from './preflight.ts';
 import { keepProtection } from './protection.ts';
 import { publish } from './publishing.ts';
-import { cleanUpFailed, clearRemovalMarks, deleteLeftovers, parseKey } from './removal.ts';
+import { cleanUpFailed, clearRemovalMarks } from './removal.ts';
 import { withheld } from './restrictions.ts';
 import { retire } from './retirement.ts';
 import { lookForShared } from './shared-sources.ts';

@@ -27,6 +27,11 @@ export type TargetKey = string;
 
 export const targetKey = (target: Target): TargetKey => `${target.account}/${target.region}`;
 
+export function parseKey(key: TargetKey): Target {
+  const [account = '', region = ''] = key.split('/');
+  return { account, region };
+}
+
 /** `invalid` and `error` are in EC2's model without a meaning; they are left alone. */
 export type ImageState =
   | 'pending'

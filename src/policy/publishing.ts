@@ -1,11 +1,10 @@
 import { isUnderAskedKey } from './encryption.ts';
 import type { Owner } from './identity.ts';
 import { ownerTags } from './identity.ts';
-import { type Image, type Inventory, type OwnParameter, type Target, targetKey } from './model.ts';
+import { type Image, type Inventory, type OwnParameter, parseKey, type Target, targetKey } from './model.ts';
 import type { Objection } from './objection.ts';
 import { parameterName } from './parameter-name.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
-import { parseKey } from './removal.ts';
 import { readyImage, type Version } from './versions.ts';
 
 /** What the description of a parameter says of whose it is. People read it, and so do we. */

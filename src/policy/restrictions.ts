@@ -1,8 +1,7 @@
-import { type TargetKey, targetKey } from './model.ts';
+import { parseKey, type TargetKey, targetKey } from './model.ts';
 import { isReadOnly, type Pass } from './pass.ts';
 import type { Action, ActionKind, Blocked, Part } from './plan.ts';
 import { deniedAt } from './preflight.ts';
-import { parseKey } from './removal.ts';
 
 /**
  * Takes out of a plan what somebody has forbidden centrally: every action in an account that is read-only, every

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lostBySnapshots } from '../../src/policy/removal.ts';
+import { lostBySnapshots } from '../../src/policy/leftovers.ts';
 import { isoTime, TAG } from '../../src/policy/tags.ts';
 import { Acting } from './act.ts';
 import { ami, codes, copiedSnapshot, daysAgo, EU, ids, kinds, NOW, SOURCE, spec, World } from './world.ts';

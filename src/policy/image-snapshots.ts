@@ -1,0 +1,67 @@
+import { ownershipOf, ownerTags } from './identity.ts';
+import { type Snapshot, type Tags, targetKey } from './model.ts';
+import { inventoryOf, type Pass } from './pass.ts';
+import { TAG } from './tags.ts';
+import type { Copy, Version } from './versions.ts';
+
+/** The snapshots that a source image alone uses. They carry nothing of ours before it goes. */
+export function sourceSnapshotsOf(pass: Pass, { image, target }: Copy): Pick<Snapshot, 'id' | 'tags'>[] {
+  const inventory = inventoryOf(pass, target);
+  const shared = new Set<string>();
+  for (const other of inventory?.images.values() ?? []) {
+    if (other.id === image.id || other.state === 'deregistered') continue;
+    for (const { snapshotId } of other.volumes) if (snapshotId !== undefined) shared.add(snapshotId);
+  }
+  return image.volumes
+    .flatMap(({ snapshotId }) => snapshotId ?? [])
+    .filter((id) => !shared.has(id))
+    .map((id) => ({ id, tags: inventory?.snapshots.get(id)?.tags ?? {} }));
+}
+
+/** What makes the snapshots of a source image known as this policy's to delete, once the image is gone. */
+export function sourceSnapshotTags(pass: Pass, version: Version): Tags {
+  const { owner } = pass;
+  return {
+    ...ownerTags(owner),
+    [TAG.sourceImage]: version.id,
+    [TAG.sourceAccount]: owner.source.account,
+    [TAG.sourceRegion]: owner.source.region,
+  };
+}
+
+/** The snapshots of a copy: those it lists, and those that EC2 says were made for it and that carry our identity. */
+export function snapshotsOf(pass: Pass, { image, target }: Copy): Snapshot[] {
+  const all = inventoryOf(pass, target)?.snapshots;
+  const listed = image.volumes.flatMap(({ snapshotId }) => all?.get(snapshotId ?? '') ?? []);
+  const madeForIt = madeForImages(pass).get(`${targetKey(target)} ${image.id}`) ?? [];
+  return [...new Set([...listed, ...madeForIt])]
+    .filter((snapshot) => ownershipOf(snapshot.tags, pass.owner).kind === 'ours')
+    .sort((left, right) => (left.id < right.id ? -1 : 1));
+}
+
+const known = new WeakMap<Pass, Map<string, Snapshot[]>>();
+
+/** Snapshots by the target and the image that they were made for. */
+function madeForImages(pass: Pass): Map<string, Snapshot[]> {
+  const before = known.get(pass);
+  if (before) return before;
+  const found = new Map<string, Snapshot[]>();
+  for (const [key, view] of pass.targets) {
+    if (view.kind !== 'observed') continue;
+    for (const snapshot of view.inventory.snapshots.values()) {
+      const imageId = madeFor(snapshot);
+      if (imageId === undefined) continue;
+      const list = found.get(`${key} ${imageId}`);
+      if (list) list.push(snapshot);
+      else found.set(`${key} ${imageId}`, [snapshot]);
+    }
+  }
+  known.set(pass, found);
+  return found;
+}
+
+/** ec2-facts 5.3: the description that EC2 gives to the snapshots of a copied image names that image. */
+export function madeFor(snapshot: Snapshot): string | undefined {
+  if (!snapshot.description.startsWith('Copied for DestinationAmi ')) return undefined;
+  return /^Copied for DestinationAmi (ami-[0-9a-f]+) /.exec(snapshot.description)?.[1];
+}
