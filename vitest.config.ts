@@ -7,7 +7,8 @@ export default defineConfig({
     // Processes, not threads: suites start servers and change their environment. Two, as small machines have.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Against hanging only: how fast a test is depends on what else the machine does.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

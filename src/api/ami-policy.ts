@@ -324,6 +324,10 @@ const spec = withRules(
       description:
         'Deregistration protection on the copies of wanted versions. It is taken off again when a version is no longer wanted. Protection that somebody else has switched on keeps an image. Default false.',
     }),
+    adoption: z.enum(['None', 'Matching']).default('None').meta({
+      description:
+        '`Matching`: where a wanted version has no copy, one that somebody else made of the same source image is taken over instead of making another: EC2 must say that it was made from it, it must be ready, under the key that is asked for, and without the mark of another manager. A parameter named as publish says is taken over as well. What is taken over is retired by the same rules as any copy. Default `None`: what others made is left alone.',
+    }),
     deletionPolicy: z.enum(['Retain', 'Delete']).default('Retain').meta({
       description:
         'What becomes of the copies when this object is deleted. `Retain`: nothing in AWS changes. `Delete`: copies that are proven unused are deleted, never sources; what is in use keeps the object from going (DeletionBlocked).',

@@ -26,8 +26,9 @@ import { readAllowedImages } from './allowed-images.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { readEncryption, readKey, readPublicBlocked, readSnapshotKey } from './encryption-settings.ts';
 import { grantsFrom } from './from-sdk.ts';
+import { listMadeFrom } from './listing.ts';
 import { type Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
-import { listOwnParameters, readParameter } from './parameters.ts';
+import { listOwnParameters, readDescription, readParameter } from './parameters.ts';
 import { Permissions } from './permissions.ts';
 import { readReferences } from './references.ts';
 import { listShared } from './shared-images.ts';
@@ -72,8 +73,10 @@ export class Answers {
   readonly #keys = new Map<string, Read<Key>>();
   readonly #snapshotKeys = new Map<string, Read<string>>();
   readonly #sharedImages = new Map<string, Read<ReadonlyMap<string, Image>>>();
+  readonly #madeFrom = new Map<string, Read<readonly Image[]>>();
   readonly #encryption = new Map<'encryption', Read<EncryptionDefaults>>();
   readonly #parameters = new Map<string, Read<Parameter | undefined>>();
+  readonly #descriptions = new Map<string, Read<string | undefined>>();
   readonly #pointed = new Map<string, OwnParameter & { readonly value: string; readonly at: number }>();
   readonly #ownParameters = new Map<string, Read<readonly OwnParameter[]>>();
   readonly #publicBlocked = new Map<'publicBlocked', Read<boolean>>();
@@ -143,10 +146,12 @@ export class Answers {
       // The key of a snapshot never changes.
       snapshotKeys: recent(this.#snapshotKeys, Number.NEGATIVE_INFINITY, asRead),
       parameters: recent(this.#parameters, (name) => (this.#pointed.has(name) ? unanswered : from.evidence), asRead),
+      descriptions: recent(this.#descriptions, from.evidence, asRead),
       pointed: new Map([...this.#pointed].map(([name, { value }]) => [name, value])),
       ...(ownParameters && { ownParameters }),
       ...(publicBlocked && { publicBlocked }),
       sharedImages: recent(this.#sharedImages, from.listing ?? from.evidence, asRead),
+      madeFrom: recent(this.#madeFrom, from.listing ?? from.evidence, asRead),
       permissions: this.#permissions.since(from),
       ...(encryption && { encryption }),
       ...(allowedImages && { allowedImages }),
@@ -158,6 +163,7 @@ export class Answers {
   parameterPut(name: string, value: string, description: string): void {
     this.#pointed.set(name, { name, description, value, at: this.#clock.monotonic() });
     this.#parameters.delete(name);
+    this.#descriptions.delete(name);
   }
 
   parameterDeleted(name: string): void {
@@ -233,6 +239,12 @@ export class Answers {
           answer: await answered(() => readParameter(this.#ssm, need.name, options), options.signal),
         });
         return;
+      case 'description':
+        this.#descriptions.set(need.name, {
+          at,
+          answer: await answered(() => readDescription(this.#ssm, need.name, options), options.signal),
+        });
+        return;
       case 'ownParameters':
         this.#ownParameters.set(need.cluster, {
           at,
@@ -253,6 +265,9 @@ export class Answers {
           answer: await answered(() => listShared(this.#ec2, need.listing, options), options.signal),
         });
         return;
+      case 'madeFrom':
+        await this.#askMadeFrom(need.sourceIds, at, options);
+        return;
       case 'encryption':
         this.#encryption.set('encryption', {
           at,
@@ -271,6 +286,14 @@ export class Answers {
       case 'bin':
         this.#bin.set('bin', { at, answer: await answered(() => this.#readBin(options), options.signal) });
     }
+  }
+
+  /** One listing tells of many; each of them is an answer of its own. */
+  async #askMadeFrom(sourceIds: readonly string[], at: number, options: CallOptions): Promise<void> {
+    for (const [id, read] of this.#madeFrom) if (at - read.at > HOUR_MS) this.#madeFrom.delete(id);
+    const made = await answered(() => listMadeFrom(this.#ec2, sourceIds, options), options.signal);
+    for (const id of sourceIds)
+      this.#madeFrom.set(id, { at, answer: made.ok ? { ok: true, value: made.value.get(id) ?? [] } : made });
   }
 
   async #askLaunchGrants(imageId: string, at: number, options: CallOptions): Promise<void> {

@@ -7,6 +7,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { type LaunchGrants, NO_GRANTS } from '../policy/model.ts';
 import type { Action, CallOf } from '../policy/plan.ts';
+import { adopt } from './adopt-call.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { claim } from './claim-call.ts';
 import { copy } from './copy-call.ts';
@@ -29,6 +30,8 @@ export async function performCall(action: Action, open: OpenTarget, stop: AbortS
   switch (call.do) {
     case 'copy':
       return await copy(call, open, stop);
+    case 'adopt':
+      return await adopt(call, open, options);
     case 'tag':
       return await tag(call, open);
     case 'untag':

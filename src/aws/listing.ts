@@ -104,6 +104,23 @@ export async function imagesById(
   return images;
 }
 
+/**
+ * The images of the account that were made from others, by the id of those. EC2 records it, and it stays when they go.
+ * @throws AwsError when any page fails
+ */
+export async function listMadeFrom(
+  ec2: ServiceApi,
+  sourceIds: readonly string[],
+  options: CallOptions,
+): Promise<Map<string, Image[]>> {
+  const found: Image[] = [];
+  for (let from = 0; from < sourceIds.length; from += FILTER_VALUES) {
+    const batch = sourceIds.slice(from, from + FILTER_VALUES);
+    found.push(...(await describeImages(ec2, [{ Name: 'source-image-id', Values: batch }], options)).values());
+  }
+  return Map.groupBy(found, ({ madeFrom }) => madeFrom ?? '');
+}
+
 /** What EC2 says of one id when it is asked for by name. */
 export type ById =
   | { readonly kind: 'there'; readonly image: Image }

@@ -1,4 +1,5 @@
 import {
+  AddTagsToResourceCommand,
   DeleteParameterCommand,
   DescribeParametersCommand,
   type DescribeParametersCommandOutput,
@@ -26,6 +27,20 @@ export async function readParameter(
     if (error instanceof AwsError && error.code === 'ParameterNotFound') return undefined;
     throw error;
   }
+}
+
+/** What a parameter says of itself; undefined: there is none. @throws AwsError */
+export async function readDescription(
+  ssm: ServiceApi,
+  name: string,
+  options: CallOptions,
+): Promise<string | undefined> {
+  const { Parameters: found = [] } = await ssm.send(
+    new DescribeParametersCommand({ ParameterFilters: [{ Key: 'Name', Option: 'Equals', Values: [name] }] }),
+    options,
+  );
+  const parameter = found.find(({ Name }) => Name === name);
+  return parameter && (parameter.Description ?? '');
 }
 
 /** The parameters that carry the tag of a cluster, to the last page. @throws AwsError */
@@ -58,13 +73,15 @@ export async function putParameter(
   { ssm, inventory }: OpenTarget,
   options: CallOptions,
 ): Promise<void> {
-  const { name, value, description, instead } = call;
+  const { name, value, description, instead, adopts } = call;
   const now = await readParameter(ssm, name, options);
-  if (now?.version !== instead)
-    throw new CalledOff(
-      'ParameterChanged',
-      `${name} was written by somebody else since this was planned; it is decided again`,
-    );
+  if (now?.version !== instead) throw changed(name);
+  const tags = Object.entries(call.tags).map(([Key, Value]) => ({ Key, Value }));
+  if (adopts !== undefined) {
+    if ((await readDescription(ssm, name, options)) !== adopts) throw changed(name);
+    // Before the value: stopped in between, it is not ours yet by its description, and is taken over again.
+    await ssm.send(new AddTagsToResourceCommand({ ResourceType: 'Parameter', ResourceId: name, Tags: tags }));
+  }
   const common = {
     Name: name,
     Value: value,
@@ -75,11 +92,14 @@ export async function putParameter(
   // Tags and Overwrite exclude each other.
   await ssm.send(
     instead === undefined
-      ? new PutParameterCommand({ ...common, Tags: Object.entries(call.tags).map(([Key, Value]) => ({ Key, Value })) })
+      ? new PutParameterCommand({ ...common, Tags: tags })
       : new PutParameterCommand({ ...common, Overwrite: true }),
   );
   inventory.parameterPut(name, value, description);
 }
+
+const changed = (name: string): CalledOff =>
+  new CalledOff('ParameterChanged', `${name} was written by somebody else since this was planned; it is decided again`);
 
 /** Deletes a parameter, after a last look at what it says of whose it is. */
 export async function deleteParameter(
@@ -87,18 +107,10 @@ export async function deleteParameter(
   { ssm, inventory }: OpenTarget,
   options: CallOptions,
 ): Promise<void> {
-  const { Parameters: found = [] } = await ssm.send(
-    new DescribeParametersCommand({ ParameterFilters: [{ Key: 'Name', Option: 'Equals', Values: [name] }] }),
-    options,
-  );
-  const parameter = found.find(({ Name }) => Name === name);
-  if (parameter && parameter.Description !== description)
-    throw new CalledOff(
-      'ParameterChanged',
-      `${name} was written by somebody else since this was planned; it is decided again`,
-    );
+  const now = await readDescription(ssm, name, options);
+  if (now !== undefined && now !== description) throw changed(name);
   try {
-    if (parameter) await ssm.send(new DeleteParameterCommand({ Name: name }));
+    if (now !== undefined) await ssm.send(new DeleteParameterCommand({ Name: name }));
   } catch (error) {
     if (!(error instanceof AwsError && error.code === 'ParameterNotFound')) throw error;
   }

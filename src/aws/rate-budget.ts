@@ -34,6 +34,7 @@ const SIZES: ReadonlyMap<string, Size> = new Map([
   ['DeleteTags', { burst: 100, refill: 10 }],
   // By the standard throughput of SSM, which is not documented per action for all of them.
   ['PutParameter', { burst: 3, refill: 3 }],
+  ['AddTagsToResource', { burst: 5, refill: 5 }],
   ['DeleteParameter', { burst: 5, refill: 5 }],
   ['DescribeParameters', { burst: 5, refill: 3 }],
 ]);

@@ -1,10 +1,10 @@
 /** A statement of an IAM policy, without its actions. `arn:aws` stands for the partition. */
 export interface Grant {
   /**
-   * `read`: changes nothing. `write`: left out for accounts that are read-only. `identity`: for the controller itself. The
-   * others go with what an AwsAccount must allow by name.
+   * `read`: changes nothing. `write`: left out for accounts that are read-only. `identity`: for the controller itself. `adopt`:
+   * for `adoption: Matching`. The others go with what an AwsAccount must allow by name.
    */
-  readonly kind: 'read' | 'write' | 'identity' | 'public' | 'retireSources';
+  readonly kind: 'read' | 'write' | 'identity' | 'public' | 'retireSources' | 'adopt';
   readonly resources: readonly string[];
   readonly condition?: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>>;
 }
@@ -74,6 +74,12 @@ export const GRANTS = {
     resources: [SNAPSHOTS],
     condition: { Null: { 'aws:RequestTag/amifleet.io/policy-uid': 'false' } },
   },
+  // What somebody else made carries nothing of ours yet; this gives it the identity of a copy.
+  Adopt: {
+    kind: 'adopt',
+    resources: [IMAGES, SNAPSHOTS],
+    condition: { Null: { 'aws:RequestTag/amifleet.io/policy-uid': 'false' } },
+  },
   DeleteCopies: { kind: 'write', resources: [IMAGES, SNAPSHOTS], condition: OURS },
   UseKeys: { kind: 'write', resources: ['*'], condition: { StringLike: BY_EC2 } },
   GrantKeys: {
@@ -115,6 +121,7 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
   DescribeParametersCommand: { Read: ['ssm:DescribeParameters'] },
   // SSM looks at the image with the rights of the caller before it takes its id.
   PutParameterCommand: { Publish: ['ssm:PutParameter', 'ssm:AddTagsToResource'], Read: ['ec2:DescribeImages'] },
+  AddTagsToResourceCommand: { Publish: ['ssm:AddTagsToResource'] },
   DeleteParameterCommand: { Unpublish: ['ssm:DeleteParameter'] },
   GetImageBlockPublicAccessStateCommand: { Read: ['ec2:GetImageBlockPublicAccessState'] },
   GetAllowedImagesSettingsCommand: { Read: ['ec2:GetAllowedImagesSettings'] },
@@ -142,6 +149,7 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
     MarkSources: ['ec2:CreateTags'],
     RetireSources: ['ec2:CreateTags'],
     MarkSourceSnapshots: ['ec2:CreateTags'],
+    Adopt: ['ec2:CreateTags'],
   },
   DeleteTagsCommand: {
     TagCopies: ['ec2:DeleteTags'],

@@ -21,6 +21,8 @@ export const IAM_POLICIES = {
   'account-public': 'in addition, for the role in an account whose AwsAccount allows Public: images are made public',
   'account-retire-sources':
     'in addition, for the role in an account whose AwsAccount allows RetireSources: claimed source images are retired',
+  'account-adopt':
+    'in addition, for the role in an account where policies say adoption: Matching: copies that others made are taken over',
   'account-read-only': 'for the role in an account whose AwsAccount says readOnly: observe and plan',
   trust: 'the trust policy of the role in an account: who may assume it. Put in your own principal and external id',
 } as const;
@@ -35,6 +37,7 @@ const MAKE: Readonly<Record<IamPolicyName, (partition: string) => IamPolicy>> = 
   account: (partition) => policyOf(['read', 'write'], partition),
   'account-public': (partition) => policyOf(['public'], partition),
   'account-retire-sources': (partition) => policyOf(['retireSources'], partition),
+  'account-adopt': (partition) => policyOf(['adopt'], partition),
   'account-read-only': (partition) => policyOf(['read'], partition),
   trust: (partition) => trustPolicy(partition),
 };

@@ -182,8 +182,12 @@ export interface Inventory {
   readonly keys: ReadonlyMap<string, Answer<Key>>;
   /** The ARN of the key of snapshots that the listing does not hold, by id; empty where they are not encrypted. */
   readonly snapshotKeys: ReadonlyMap<string, Answer<string>>;
+  /** The images of the account that were made from another, by the id of that one, whoever made them. */
+  readonly madeFrom: ReadonlyMap<string, Answer<readonly Image[]>>;
   /** Parameters by name; undefined as a value: there is none. */
   readonly parameters: ReadonlyMap<string, Answer<Parameter | undefined>>;
+  /** What parameters that this cluster has not tagged say of themselves, by name; undefined as a value: there is none. */
+  readonly descriptions: ReadonlyMap<string, Answer<string | undefined>>;
   /** What parameters were set to so lately that SSM may not show it yet, by name. */
   readonly pointed: ReadonlyMap<string, string>;
   /** The parameters of this cluster. Undefined when it was not asked. */
@@ -235,9 +239,11 @@ export type Need =
   | { readonly kind: 'key'; readonly target: Target; readonly key: string }
   | { readonly kind: 'snapshotKey'; readonly target: Target; readonly snapshotId: string }
   | { readonly kind: 'sharedImages'; readonly target: Target; readonly listing: SharedListing }
+  | { readonly kind: 'madeFrom'; readonly target: Target; readonly sourceIds: readonly string[] }
   | { readonly kind: 'encryption'; readonly target: Target }
   | { readonly kind: 'publicBlocked'; readonly target: Target }
   | { readonly kind: 'parameter'; readonly target: Target; readonly name: string }
+  | { readonly kind: 'description'; readonly target: Target; readonly name: string }
   | { readonly kind: 'ownParameters'; readonly target: Target; readonly cluster: string }
   | { readonly kind: 'allowedImages'; readonly target: Target }
   | { readonly kind: 'permission'; readonly target: Target; readonly probe: Probe }
@@ -250,6 +256,7 @@ export function subjectOf(need: Need): string {
   if ('snapshotId' in need) return need.snapshotId;
   if ('listing' in need) return listingKey(need.listing);
   if ('name' in need) return need.name;
+  if ('sourceIds' in need) return need.sourceIds.join(' ');
   return 'key' in need ? need.key : '';
 }
 

@@ -1,3 +1,4 @@
+import { adoptInstead, askForAdoptable } from './adoption.ts';
 import { attemptFor } from './attempts.ts';
 import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey, warnOfHiddenKey } from './encryption.ts';
@@ -37,6 +38,11 @@ export function placeCopies(pass: Pass): OpenOrigins {
     const inventory = inventoryOf(pass, target);
     if (!inventory) continue;
     warnOfHiddenKey(pass, target);
+    askForAdoptable(
+      pass,
+      target,
+      oldestFirst.filter((version) => isMissing(pass, version, target)),
+    );
     const slots = { free: limits.copiesInFlight - pendingIn(inventory) };
     const before = new Map<string, string>();
     const misplaced: Version[] = [];
@@ -56,7 +62,12 @@ function pendingIn(inventory: Inventory): number {
   return pending;
 }
 
-/** @returns the id of the CopyImage action, when one is planned */
+/** Whether a version has nothing in a target yet. */
+const isMissing = (pass: Pass, version: Version, target: Target): boolean =>
+  !(isSourceTarget(target, pass.owner.source) && version.servesAtHome !== false) &&
+  !version.copies.get(targetKey(target))?.some(isThere);
+
+/** @returns the id of the action that makes the copy, or takes one over, when one is planned */
 function placeMissing(
   pass: Pass,
   version: Version,
@@ -79,7 +90,7 @@ function placeMissing(
   return undefined;
 }
 
-/** @returns the id of the CopyImage action, when one is planned */
+/** @returns the id of the action that makes the copy, or takes one over, when one is planned */
 function place(
   pass: Pass,
   version: Version,
@@ -93,6 +104,9 @@ function place(
   const key = targetKey(target);
   const copies = version.copies.get(key) ?? [];
   if (isContested(pass, version, target, subject)) return undefined;
+  const follows = olderCopy === undefined ? [] : [olderCopy];
+  const adoption = adoptInstead(pass, version, target, subject, follows);
+  if (adoption.kind !== 'none') return adoption.kind === 'planned' ? adoption.id : undefined;
 
   const asked = askedKey(pass, target);
   if (asked.kind === 'refused') draft.block({ part: 'replication', subject, target, ...asked.blocked });
@@ -170,7 +184,7 @@ function place(
       ...(origin.isForeign && { foreignOwner: origin.target.account }),
     },
     needs: reach.after,
-    follows: olderCopy === undefined ? [] : [olderCopy],
+    follows,
     gibibytes: sizeOf(origin.image),
   });
 }

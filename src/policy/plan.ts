@@ -20,13 +20,25 @@ export type Call =
       /** The account that owns the origin, where nobody of us can let anyone read it. */
       readonly foreignOwner?: string;
     }
+  /** Makes a copy that somebody else made this policy's, with its snapshots. */
+  | {
+      readonly do: 'adopt';
+      readonly imageId: string;
+      readonly snapshots: readonly string[];
+      readonly sourceImage: string;
+      readonly tags: Tags;
+      readonly attempt: Attempt;
+    }
   | { readonly do: 'tag'; readonly resources: readonly string[]; readonly tags: Tags }
   | { readonly do: 'untag'; readonly resources: readonly string[]; readonly keys: readonly string[] }
   /** Asks EC2 for a report on who uses an image, in all accounts. */
   | { readonly do: 'requestUsage'; readonly imageId: string; readonly token: string }
   | { readonly do: 'claim'; readonly imageId: string; readonly value: string; readonly instead?: string }
   | { readonly do: 'modifyLaunch'; readonly imageId: string; readonly add: LaunchGrants; readonly remove: LaunchGrants }
-  /** Creates a parameter, or changes it: then `instead` is the version that was seen of it. */
+  /**
+   * Creates a parameter, or changes it: then `instead` is the version that was seen of it. `adopts`: the description of
+   * one that somebody else wrote, which is taken over.
+   */
   | {
       readonly do: 'putParameter';
       readonly name: string;
@@ -34,6 +46,7 @@ export type Call =
       readonly description: string;
       readonly tags: Tags;
       readonly instead?: number;
+      readonly adopts?: string;
     }
   | { readonly do: 'deleteParameter'; readonly name: string; readonly description: string }
   /** Lets everybody launch an image: a call of its own, so that no mistake in a list of grants can do it. */
@@ -61,6 +74,7 @@ export const ACTION_KINDS = [
   'MarkTemporaryGrant',
   'GrantTemporarily',
   'CopyImage',
+  'Adopt',
   'Tag',
   'Share',
   'Unshare',

@@ -142,20 +142,11 @@ function point(
   }
   const there = answer.value;
   const mine = own.value.find((each) => each.name === name);
-  if (there && !(mine && isOwn(mine, owner))) {
-    draft.block({
-      part,
-      code: 'ParameterForeign',
-      subject,
-      target,
-      message:
-        'it is there and not of this policy, and is left alone. Choose another name in publish.ssmParameter, or delete it',
-      effect: 'stalls',
-    });
-    return;
-  }
+  const isForeign = there !== undefined && !(mine && isOwn(mine, owner));
+  const adopts = isForeign ? adoptable(pass, name, subject, target, inventory) : undefined;
+  if (isForeign && adopts === undefined) return;
   const best = chosen && publishable(pass, chosen, target);
-  if (there && stays(pass, there.value, chosen, target)) return;
+  if (there && !isForeign && stays(pass, there.value, chosen, target)) return;
   if (!chosen || !best) {
     const [newest] = candidates;
     const missing = pass.standings.targets.filter((each) => newest && !publishable(pass, newest, each)).map(targetKey);
@@ -168,7 +159,7 @@ function point(
     });
     return;
   }
-  if (there?.value === best.id) return;
+  if (!isForeign && there?.value === best.id) return;
   if (inventory.pointed.get(name) === best.id) {
     draft.wait({
       part,
@@ -192,8 +183,44 @@ function point(
       description: parameterDescription(owner),
       tags: ownerTags(owner),
       ...(there && { instead: there.version }),
+      ...(adopts !== undefined && { adopts }),
     },
   });
+}
+
+/**
+ * What a parameter that is not of this policy says of itself, where it may be taken over; undefined where it is left
+ * alone, or has to be asked first. Another policy's is never taken.
+ */
+function adoptable(
+  pass: Pass,
+  name: string,
+  subject: string,
+  target: Target,
+  inventory: Inventory,
+): string | undefined {
+  const matching = pass.spec.adoption === 'Matching';
+  const answer = matching ? inventory.descriptions.get(name) : undefined;
+  if (matching && !answer) {
+    pass.draft.need({ kind: 'description', target, name });
+    return undefined;
+  }
+  const [, policy] = (answer?.ok && DESCRIBED.exec(answer.value ?? '')) || [];
+  if (answer?.ok && policy === undefined) return answer.value ?? '';
+  const left = !answer
+    ? 'it is there and not of this policy, and is left alone. Choose another name in publish.ssmParameter, delete it, or let it be taken over (adoption: Matching)'
+    : answer.ok
+      ? `it is of policy ${policy}, and is left alone. Choose another name in publish.ssmParameter, or delete it`
+      : `whose it is could not be read: ${answer.why}. It is left alone until it can`;
+  pass.draft.block({
+    part: 'publishing',
+    code: 'ParameterForeign',
+    subject,
+    target,
+    message: left,
+    effect: answer?.ok === false ? 'retries' : 'stalls',
+  });
+  return undefined;
 }
 
 /** Whether what is published now stays although another version was chosen: no pointer goes back by itself. */

@@ -98,6 +98,7 @@ const PART: Readonly<Record<ActionKind, Part>> = {
   UnmarkTemporaryGrant: 'replication',
   Tag: 'replication',
   TakeOver: 'replication',
+  Adopt: 'replication',
   CleanUpFailedCopy: 'replication',
   MarkWithdrawn: 'retention',
   MarkSurplus: 'retention',

@@ -39,7 +39,7 @@ for (const [path, text] of files) {
 
 /** Values of fields and of status. */
 const VALUES =
-  'CopiesAndSource Accounts Public RetireSources Ignore True False Unknown Apply Plan Retain Delete Keep Revoke None Wanted Retained Surplus Withdrawn'.split(
+  'CopiesAndSource Matching Accounts Public RetireSources Ignore True False Unknown Apply Plan Retain Delete Keep Revoke None Wanted Retained Surplus Withdrawn'.split(
     ' ',
   );
 /** What AWS, the SDK and Kubernetes call their things, and codes of AWS that are treated in a way of their own. */
@@ -47,7 +47,7 @@ const AWS_NAMES = [
   'AssumeRole GetCallerIdentity CreateImageUsageReport CreateTags DeleteTags ModifyImageAttribute ModifySnapshotAttribute ClientToken AwsError',
   'AuthFailure InvalidRequest InvalidSignatureException RequestExpired RequestTimeTooSkewed SignatureDoesNotMatch',
   'NotFoundException AccessDeniedException Enabled AWS All ParameterNotFound Equals String Name',
-  'PutParameter DeleteParameter DescribeParameters',
+  'PutParameter DeleteParameter DescribeParameters AddTagsToResource Parameter',
   'ExpiredToken ExpiredTokenException Normal Warning Namespace GET',
   'DryRun DryRunOperation UnauthorizedOperation DescribeImageReferences EnableImageDeprecation DisableImageDeprecation',
   'EnableImageDeregistrationProtection DisableImageDeregistrationProtection',

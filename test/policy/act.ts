@@ -41,6 +41,13 @@ export class Acting {
       case 'tag':
         for (const id of call.resources) this.#world.retag(target, id, call.tags);
         return undefined;
+      case 'adopt': {
+        const found = this.#world.place(target).madeFrom.get(call.sourceImage);
+        const image = found?.ok ? found.value.find(({ id }) => id === call.imageId) : undefined;
+        if (!image) throw new Error(`InvalidAMIID.NotFound: ${call.imageId}`);
+        this.#world.put(target, { ...image, tags: { ...image.tags, ...call.tags } });
+        return undefined;
+      }
       case 'untag':
         for (const id of call.resources) this.#world.retag(target, id, {}, call.keys);
         return undefined;
@@ -56,6 +63,7 @@ export class Acting {
         if (version !== (call.instead ?? 0)) throw new Error(`ParameterChanged: ${call.name}`);
         place.parameters.set(call.name, { ok: true, value: { value: call.value, version: version + 1 } });
         const others = place.ownParameters.filter(({ name }) => name !== call.name);
+        if (call.adopts !== undefined) place.descriptions.delete(call.name);
         place.ownParameters = [...others, { name: call.name, description: call.description }];
         return undefined;
       }
@@ -94,6 +102,12 @@ export class Acting {
       case 'protect':
         return this.#change(target, call.imageId, { protection: call.on ? 'enabled-without-cooldown' : 'disabled' });
       case 'deregister':
+        for (const [source, found] of this.#world.place(target).madeFrom)
+          if (found.ok)
+            this.#world.place(target).madeFrom.set(source, {
+              ok: true,
+              value: found.value.filter(({ id }) => id !== call.imageId),
+            });
         if (!images.delete(call.imageId)) throw new Error(`InvalidAMIID.NotFound: ${call.imageId}`);
         return undefined;
       case 'deleteSnapshot':

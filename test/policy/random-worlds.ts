@@ -58,6 +58,12 @@ const source = fc.record({
   createdDaysAgo: fc.integer({ min: 0, max: 8 }),
   architecture: often('x86_64', 'arm64'),
   app: often('a', 'b'),
+  byHand: fc.array(
+    fc.record({ at: fc.constantFrom(...PLACES), state: often<Image['state']>('available', 'pending') }),
+    {
+      maxLength: 2,
+    },
+  ),
   claim: fc.constantFrom<'none' | 'ours' | 'theirs'>('none', 'none', 'ours', 'theirs'),
   grants: grantees,
   copies: fc.array(
@@ -109,6 +115,7 @@ export const policies: fc.Arbitrary<PlanInput['spec']> = fc
     groupBy: fc.constantFrom<string[] | undefined>(undefined, ['app']),
     newest: fc.constantFrom(undefined, 1, 2, 3),
     regions: fc.constantFrom(['us-east-1', 'eu-west-1'], ['eu-west-1'], ['us-east-1']),
+    adoption: often<'None' | 'Matching'>('None', 'Matching'),
     accounts: fc.constantFrom(undefined, [{ id: AWAY, share: false }], [{ id: AWAY, share: true }]),
     sharing: fc.option(
       fc.record({ accounts: grantees, unlistedGrants: fc.constantFrom('Revoke' as const, 'Keep' as const) }),
@@ -126,7 +133,7 @@ export const policies: fc.Arbitrary<PlanInput['spec']> = fc
       { nil: undefined, freq: 5 },
     ),
   })
-  .map(({ exclude, groupBy, newest, regions, accounts, sharing, retention }) =>
+  .map(({ exclude, groupBy, newest, regions, adoption, accounts, sharing, retention }) =>
     spec({
       source: {
         images: { names: ['web-*'], ...(exclude.length > 0 && { exclude }) },
@@ -134,6 +141,7 @@ export const policies: fc.Arbitrary<PlanInput['spec']> = fc
         ...(newest !== undefined && { newest }),
       },
       regions,
+      adoption,
       ...(accounts && { accounts: accounts.map((each) => ({ ...each, share: each.share && sharing !== undefined })) }),
       ...(sharing && { sharing }),
       ...(retention && { retention: present(retention) }),
@@ -156,7 +164,7 @@ export function build({ sources, hidden, cluster }: Drawn): World {
   const world = new World(...PLACES);
   if (cluster === 'seen') world.nodeClasses = { ok: true, value: [] };
   if (cluster === 'unread') world.nodeClasses = { ok: false, why: 'the API server refused' };
-  sources.forEach(({ copies, named, createdDaysAgo, app, claim, grants, ...image }, index) => {
+  sources.forEach(({ copies, byHand, named, createdDaysAgo, app, claim, grants, ...image }, index) => {
     const number = index + 1;
     world.source(number, {
       ...image,
@@ -168,9 +176,22 @@ export function build({ sources, hidden, cluster }: Drawn): World {
     if (!image.gone && claim !== 'none') world.claim(number, OWNERS[claim]);
     if (!image.gone && claim === 'ours') world.retag(SOURCE, ami(number), { [tempGrantTag(AWAY)]: 'launch+snapshots' });
     for (const copy of copies) addCopy(world, number, copy);
+    for (const target of PLACES) {
+      const found = byHand.filter(({ at }) => at === target).map(({ state }) => madeByHand(world, number, state));
+      world.place(target).madeFrom.set(ami(number), { ok: true, value: found });
+    }
   });
   for (const target of hidden) world.hide(target);
   return world;
+}
+
+/** What somebody else made of a source image; only who asks for it sees it. */
+function madeByHand(world: World, number: number, state: Image['state']): Image {
+  const id = ami(world.number);
+  const volumes = [{ snapshotId: `snap-${id.slice(4)}`, sizeGiB: 8, encrypted: false }];
+  const source = world.image(SOURCE, ami(number)) ?? world.gone.get(ami(number));
+  if (!source) throw new Error(`there is no source image ${number}`);
+  return { ...source, id, state, name: `by-hand-${number}`, tags: { by: 'hand' }, volumes, madeFrom: ami(number) };
 }
 
 function addCopy(world: World, number: number, copy: Drawn['sources'][number]['copies'][number]): void {

@@ -1,6 +1,6 @@
 import { DAY_MS, type Image, type Target, targetKey } from '../../src/policy/model.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
-import type { Action, Plan } from '../../src/policy/plan.ts';
+import type { Action, CallOf, Plan } from '../../src/policy/plan.ts';
 import { TAG, tempGrantTag, timeIn } from '../../src/policy/tags.ts';
 import {
   copiesIn,
@@ -21,7 +21,7 @@ type Spec = PlanInput['spec'];
 export function violations(world: World, spec: Spec, plan: Plan): string[] {
   return [
     ...plan.actions.flatMap((action) => [
-      ...ownership(world, plan, action),
+      ...ownership(world, spec, plan, action),
       ...observed(world, spec, action),
       ...grants(world, spec, plan, action),
       ...snapshots(world, action),
@@ -41,8 +41,9 @@ function resourcesOf({ call }: Action): readonly string[] {
 }
 
 /** S1: only what is ours, or a source that is claimed first; what was a former policy's is only taken over. */
-function ownership(world: World, plan: Plan, action: Action): string[] {
+function ownership(world: World, spec: Spec, plan: Plan, action: Action): string[] {
   const place = world.place(action.target);
+  if (action.call.do === 'adopt') return adoption(world, spec, action, action.call);
   return resourcesOf(action).flatMap((id) => {
     const image = place.images.get(id);
     const snapshot = place.snapshots.get(id);
@@ -59,6 +60,14 @@ function ownership(world: World, plan: Plan, action: Action): string[] {
       return [];
     return ofSource && (claimed || claims) ? [] : [`S1: ${action.id} touches ${id}, which is not ours`];
   });
+}
+
+/** Only with adoption, and only what nobody else has: neither a policy nor, as a source, anyone. */
+function adoption(world: World, spec: Spec, { id, target }: Action, call: CallOf<'adopt'>): string[] {
+  const answer = world.place(target).madeFrom.get(call.sourceImage);
+  const image = answer?.ok ? answer.value.find((each) => each.id === call.imageId) : undefined;
+  const free = image?.tags[TAG.policyUid] === undefined && image?.tags[TAG.claimedBy] === undefined;
+  return spec.adoption === 'Matching' && image?.state === 'available' && free ? [] : [`S1: ${id} is not free to adopt`];
 }
 
 const isOrLeadsToClaim = (plan: Plan, action: Action): boolean =>

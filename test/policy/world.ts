@@ -82,6 +82,8 @@ interface Place {
   readonly usage: Map<string, Answer<UsageReport>>;
   readonly keys: Map<string, Answer<Key>>;
   readonly parameters: Map<string, Answer<Parameter | undefined>>;
+  readonly descriptions: Map<string, Answer<string | undefined>>;
+  readonly madeFrom: Map<string, Answer<readonly Image[]>>;
   ownParameters: readonly OwnParameter[];
   readonly snapshotKeys: Map<string, Answer<string>>;
   readonly sharedImages: Map<string, Answer<ReadonlyMap<string, Image>>>;
@@ -123,6 +125,8 @@ export class World {
         usage: new Map(),
         keys: new Map(),
         parameters: new Map(),
+        descriptions: new Map(),
+        madeFrom: new Map(),
         ownParameters: [],
         snapshotKeys: new Map(),
         sharedImages: new Map(),
@@ -308,6 +312,8 @@ function viewOf(place: Place): TargetView {
     usageReports: new Map(place.usage),
     keys: new Map(place.keys),
     parameters: new Map(place.parameters),
+    madeFrom: new Map(place.madeFrom),
+    descriptions: new Map(place.descriptions),
     pointed: new Map(),
     ownParameters: { ok: true, value: place.ownParameters },
     snapshotKeys: new Map(place.snapshotKeys),

@@ -27,13 +27,19 @@ export function judgeCall(judged: JudgedCall): string[] {
 }
 
 /** What others wrote never changes; what is published is an image that can be launched there and is not withdrawn. */
-function* pointers({ before, after }: JudgedCall): Generator<string> {
+function* pointers(judged: JudgedCall): Generator<string> {
+  const { before, after } = judged;
   const keyOf = ({ account, region, name }: WorldView['parameters'][number]): string => `${account}/${region} ${name}`;
   const now = new Map(after.parameters.map((each) => [keyOf(each), each]));
   const known = new Map(before.parameters.map((each) => [keyOf(each), each]));
   for (const [key, was] of known)
     if (was.tags[tag('policy-uid')] === undefined && now.get(key)?.value !== was.value)
       yield `S1: parameter ${key} of somebody else was changed`;
+  for (const [key, { tags }] of now) {
+    const adopter = known.get(key)?.tags[tag('policy-uid')] === undefined ? ownerOf(tags, judged) : undefined;
+    if (known.has(key) && adopter && adopter.spec.adoption !== 'Matching')
+      yield `S1: parameter ${key} was taken over although its policy adopts nothing`;
+  }
   for (const [key, { account, region, value }] of now) {
     if (known.get(key)?.value === value) continue;
     const image = after.images.find(({ id }) => id === value);
@@ -77,6 +83,10 @@ function* ownership(judged: JudgedCall): Generator<string> {
     const identities = before.tags[tag('policy-uid')] === undefined ? [before, ...users] : [before];
     if (identities.some(({ tags }) => ownerOf(tags, judged))) continue;
     const claims = judged.call.action === 'CreateTags' && after && ownerOf(after.tags, judged);
+    const adopted =
+      claims && 'state' in before && 'permissions' in before && before.tags[tag('policy-uid')] === undefined;
+    if (adopted && after.tags[tag('policy-uid')] !== undefined && claims.spec.adoption !== 'Matching')
+      yield `S1: ${before.id} was taken over although its policy adopts nothing`;
     if (!claims) yield `S1: ${before.id} belongs to no policy that exists`;
   }
 }

@@ -24,6 +24,7 @@ interface JsonOperation {
 export const JSON_OPERATIONS: Readonly<Record<'kms' | 'ssm', Readonly<Record<string, JsonOperation>>>> = {
   kms: { DescribeKey: { mutates: false, run: describeKey } },
   ssm: {
+    AddTagsToResource: { mutates: true, run: parameters.addTagsToResource },
     DeleteParameter: { mutates: true, run: parameters.deleteParameter },
     DescribeParameters: { mutates: false, run: parameters.describeParameters },
     GetParameter: { mutates: false, run: parameters.getParameter },

@@ -129,6 +129,20 @@ export function describeParameters(call: JsonCall): Answer {
   };
 }
 
+export function addTagsToResource(call: JsonCall): Answer {
+  const name = required(call.input, 'ResourceId');
+  const type = required(call.input, 'ResourceType');
+  const parameter = call.place.parameters.get(name);
+  if (type !== 'Parameter') throw new Refusal('InvalidResourceType', 'The resource type is not valid.');
+  if (!parameter)
+    throw new Refusal(
+      'InvalidResourceId',
+      'The resource ID is not valid. Verify that you entered the correct ID and try again.',
+    );
+  call.place.parameters.set(name, { ...parameter, tags: { ...parameter.tags, ...tagsIn(call.input) } });
+  return {};
+}
+
 export function deleteParameter({ input, place }: JsonCall): Answer {
   const name = required(input, 'Name');
   if (!place.parameters.delete(name)) throw notFound(name);

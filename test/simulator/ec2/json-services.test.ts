@@ -1,5 +1,10 @@
 import { DescribeKeyCommand } from '@aws-sdk/client-kms';
-import { GetParameterCommand } from '@aws-sdk/client-ssm';
+import {
+  AddTagsToResourceCommand,
+  DescribeParametersCommand,
+  GetParameterCommand,
+  PutParameterCommand,
+} from '@aws-sdk/client-ssm';
 import { describe, expect, it } from 'vitest';
 import { OTHER, OWNER, refusal, THIRD, useSimulated } from './simulated.ts';
 
@@ -69,5 +74,32 @@ describe('the services that speak JSON', () => {
       { action: 'DescribeKey', account: OWNER, count: 1, failed: 0 },
       { action: 'GetParameter', account: OTHER, count: 1, failed: 1 },
     ]);
+  });
+});
+
+describe('SSM AddTagsToResource', () => {
+  const add = (ResourceId: string, Value: string) =>
+    sim
+      .ssm()
+      .send(new AddTagsToResourceCommand({ ResourceType: 'Parameter', ResourceId, Tags: [{ Key: 'team', Value }] }));
+
+  it('adds to the tags that are there, by which the parameter is then found', async () => {
+    const Tags = [{ Key: 'app', Value: 'web' }];
+    await sim.ssm().send(new PutParameterCommand({ Name: '/ami', Value: 'x', Type: 'String', Tags }));
+    await add('/ami', 'a');
+    await add('/ami', 'b');
+    const { Parameters } = await sim.ssm().send(
+      new DescribeParametersCommand({
+        ParameterFilters: [
+          { Key: 'tag:app', Option: 'Equals', Values: ['web'] },
+          { Key: 'tag:team', Option: 'Equals', Values: ['b'] },
+        ],
+      }),
+    );
+    expect(Parameters).toMatchObject([{ Name: '/ami' }]);
+  });
+
+  it('refuses a parameter that is not there', async () => {
+    expect(await refusal(add('/none', 'a'))).toMatchObject({ code: 'InvalidResourceId', status: 400 });
   });
 });
