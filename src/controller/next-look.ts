@@ -1,7 +1,8 @@
 import { type Owner, ownershipOf } from '../policy/identity.ts';
-import { madeFor } from '../policy/image-snapshots.ts';
+import { indexOf } from '../policy/image-index.ts';
 import { DAY_MS, type TargetView } from '../policy/model.ts';
 import type { Plan } from '../policy/plan.ts';
+import { snapshotIndexOf } from '../policy/snapshot-index.ts';
 
 const FIRST_POLL_MS = 5000;
 const LONGEST_POLL_MS = 60_000;
@@ -28,14 +29,11 @@ function youngestPending(views: Iterable<TargetView>, owner: Owner, now: number)
   let youngest: number | undefined;
   for (const view of views) {
     if (view.kind !== 'observed') continue;
-    const started = new Map<string, number>();
-    for (const snapshot of view.inventory.snapshots.values()) {
-      const imageId = madeFor(snapshot);
-      if (imageId !== undefined) started.set(imageId, snapshot.startedAt);
-    }
-    for (const image of view.inventory.images.values()) {
+    const { images, snapshots } = view.inventory;
+    for (const image of indexOf(images).unfinished) {
       if (image.state !== 'pending' || ownershipOf(image.tags, owner).kind !== 'ours') continue;
-      const age = Math.max(0, now - (started.get(image.id) ?? now));
+      const started = snapshotIndexOf(snapshots).madeFor(image.id).at(-1)?.startedAt;
+      const age = Math.max(0, now - (started ?? now));
       youngest = Math.min(youngest ?? age, age);
     }
   }

@@ -1,7 +1,7 @@
 import { keyNameOf } from './encryption.ts';
-import { madeFor } from './image-snapshots.ts';
 import { type Target, targetKey } from './model.ts';
 import { inventoryOf, type Pass } from './pass.ts';
+import { snapshotIndexOf } from './snapshot-index.ts';
 import { isoTime } from './tags.ts';
 import { type Attempt, FIRST_ATTEMPT, nextAttempt } from './token.ts';
 import { type Copy, foreignKey, type Version } from './versions.ts';
@@ -57,9 +57,9 @@ const ordinal = (count: number): string => (count === 2 ? 'second' : count === 3
 
 /** EC2 says of a failed image only that it failed; what it says of the snapshots tells of the key (ec2-facts, section 6). */
 function whyFailed(pass: Pass, { image, target }: Copy): { readonly code: string; readonly because: string } {
-  const all = inventoryOf(pass, target)?.snapshots.values() ?? [];
-  const failed = [...all].find(
-    (snapshot) => madeFor(snapshot) === image.id && /key/i.test(snapshot.stateMessage ?? ''),
+  const snapshots = inventoryOf(pass, target)?.snapshots;
+  const failed = (snapshots ? snapshotIndexOf(snapshots).madeFor(image.id) : []).find(({ stateMessage = '' }) =>
+    /key/i.test(stateMessage),
   );
   const reason = image.stateReason ?? 'EC2 gave no reason';
   if (!failed) return { code: 'CopyFailed', because: reason };

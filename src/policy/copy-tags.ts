@@ -3,7 +3,7 @@ import { type Owner, ownerTags } from './identity.ts';
 import type { Tags } from './model.ts';
 import { isoTime, mayTravel, SHARED_TAG, TAG } from './tags.ts';
 import { type Attempt, attemptTag } from './token.ts';
-import type { Version } from './versions.ts';
+import { copiesOf, type Version } from './versions.ts';
 
 /** The tags that a copy and its snapshots must carry because the policy says so. */
 export function userTags(spec: AmiPolicySpec, version: Version): Tags {
@@ -22,13 +22,16 @@ export function sharedTags(spec: AmiPolicySpec, tags: Tags): Tags {
 /** Where the source is gone, its tags live on its copies. */
 function tagsOfSource(version: Version): Tags {
   if (version.source.kind !== 'gone' && version.source.kind !== 'unknown') return version.source.image.tags;
-  const copies = [...version.copies.values()].flat();
-  return copies.find(({ image }) => image.state === 'available')?.image.tags ?? {};
+  return copiesOf(version).find(({ image }) => image.state === 'available')?.image.tags ?? {};
 }
 
 /** The tags by which a copy is known: whose it is, of which source, in which family. */
 export function identityTags(owner: Owner, version: Version, attempt: Attempt, originId: string | undefined): Tags {
-  const attempted = attemptTag(attempt);
+  return { ...versionTags(owner, version), ...originTags(attempt, originId) };
+}
+
+/** Those that all copies of a version have in common. */
+export function versionTags(owner: Owner, version: Version): Tags {
   return {
     ...ownerTags(owner),
     [TAG.sourceImage]: version.id,
@@ -37,6 +40,13 @@ export function identityTags(owner: Owner, version: Version, attempt: Attempt, o
     [TAG.sourceCreated]: isoTime(version.createdAt),
     [TAG.sourceName]: version.name,
     [TAG.family]: version.family,
+  };
+}
+
+/** Those that tell what one copy was made from, and after how many that were lost. */
+export function originTags(attempt: Attempt, originId: string | undefined): Tags {
+  const attempted = attemptTag(attempt);
+  return {
     ...(originId !== undefined && { [TAG.origin]: originId }),
     ...(attempted !== undefined && { [TAG.attempt]: attempted }),
   };

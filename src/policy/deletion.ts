@@ -14,7 +14,7 @@ import { originInUse } from './retirement.ts';
 import { tempGrantAccounts } from './tags.ts';
 import { closeUnneeded, markedOrigins } from './temporary-grants.ts';
 import { evidenceFor, inUse } from './use.ts';
-import type { Copy, Version } from './versions.ts';
+import { type Copy, copiesOf, type Version } from './versions.ts';
 
 /** What `retention.maxDeletionsPerDay` is where the policy has no retention. */
 const DELETIONS_PER_DAY = 10;
@@ -82,7 +82,7 @@ function deleteCopies(pass: Pass): boolean {
   const budget = new DailyBudget(pass, pass.spec.retention?.maxDeletionsPerDay ?? DELETIONS_PER_DAY);
   let left = false;
   for (const version of pass.set.versions.toReversed()) {
-    for (const copy of [...version.copies.values()].flat()) {
+    for (const copy of copiesOf(version)) {
       left = true;
       // What an earlier policy of this name has left belongs to this one first, and is deleted then.
       if (copy.ownership.kind === 'former') takeOver(pass, version, copy);

@@ -1,6 +1,7 @@
 import { ownershipOf, ownerTags } from './identity.ts';
-import { type Snapshot, type Tags, targetKey } from './model.ts';
+import type { Snapshot, Tags } from './model.ts';
 import { inventoryOf, type Pass } from './pass.ts';
+import { snapshotIndexOf } from './snapshot-index.ts';
 import { TAG } from './tags.ts';
 import type { Copy, Version } from './versions.ts';
 
@@ -32,36 +33,10 @@ export function sourceSnapshotTags(pass: Pass, version: Version): Tags {
 /** The snapshots of a copy: those it lists, and those that EC2 says were made for it and that carry our identity. */
 export function snapshotsOf(pass: Pass, { image, target }: Copy): Snapshot[] {
   const all = inventoryOf(pass, target)?.snapshots;
-  const listed = image.volumes.flatMap(({ snapshotId }) => all?.get(snapshotId ?? '') ?? []);
-  const madeForIt = madeForImages(pass).get(`${targetKey(target)} ${image.id}`) ?? [];
+  if (!all) return [];
+  const listed = image.volumes.flatMap(({ snapshotId }) => all.get(snapshotId ?? '') ?? []);
+  const madeForIt = snapshotIndexOf(all).madeFor(image.id);
   return [...new Set([...listed, ...madeForIt])]
     .filter((snapshot) => ownershipOf(snapshot.tags, pass.owner).kind === 'ours')
     .sort((left, right) => (left.id < right.id ? -1 : 1));
-}
-
-const known = new WeakMap<Pass, Map<string, Snapshot[]>>();
-
-/** Snapshots by the target and the image that they were made for. */
-function madeForImages(pass: Pass): Map<string, Snapshot[]> {
-  const before = known.get(pass);
-  if (before) return before;
-  const found = new Map<string, Snapshot[]>();
-  for (const [key, view] of pass.targets) {
-    if (view.kind !== 'observed') continue;
-    for (const snapshot of view.inventory.snapshots.values()) {
-      const imageId = madeFor(snapshot);
-      if (imageId === undefined) continue;
-      const list = found.get(`${key} ${imageId}`);
-      if (list) list.push(snapshot);
-      else found.set(`${key} ${imageId}`, [snapshot]);
-    }
-  }
-  known.set(pass, found);
-  return found;
-}
-
-/** ec2-facts 5.3: the description that EC2 gives to the snapshots of a copied image names that image. */
-export function madeFor(snapshot: Snapshot): string | undefined {
-  if (!snapshot.description.startsWith('Copied for DestinationAmi ')) return undefined;
-  return /^Copied for DestinationAmi (ami-[0-9a-f]+) /.exec(snapshot.description)?.[1];
 }

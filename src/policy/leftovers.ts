@@ -1,7 +1,7 @@
-import { ownershipOf } from './identity.ts';
-import { madeFor } from './image-snapshots.ts';
+import { indexOf } from './image-index.ts';
 import { parseKey, type Snapshot, type Target } from './model.ts';
 import { inventoryOf, type Pass } from './pass.ts';
+import { madeFor, snapshotIndexOf } from './snapshot-index.ts';
 import { TAG } from './tags.ts';
 
 /**
@@ -22,12 +22,11 @@ export function deleteLeftovers(pass: Pass): void {
   for (const [key, view] of targets) {
     if (view.kind !== 'observed') continue;
     const target = parseKey(key);
-    const used = new Set<string>();
-    for (const image of view.inventory.images.values()) {
-      for (const { snapshotId } of image.volumes) if (snapshotId !== undefined) used.add(snapshotId);
-    }
-    [...view.inventory.snapshots.values()]
-      .filter((snapshot) => !used.has(snapshot.id) && ownershipOf(snapshot.tags, owner).kind === 'ours')
+    const { usedSnapshots } = indexOf(view.inventory.images);
+    snapshotIndexOf(view.inventory.snapshots)
+      .ownedBy(owner)
+      .filter(({ item, ownership }) => ownership.kind === 'ours' && !usedSnapshots.has(item.id))
+      .map(({ item }) => item)
       .sort((left, right) => (left.id < right.id ? -1 : 1))
       .forEach((snapshot) => deleteLeftover(pass, target, snapshot));
   }

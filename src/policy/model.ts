@@ -25,7 +25,17 @@ export interface Target {
 /** `account/region`: a target as the key of a map, and as users see it. */
 export type TargetKey = string;
 
-export const targetKey = (target: Target): TargetKey => `${target.account}/${target.region}`;
+const keys = new WeakMap<Target, TargetKey>();
+
+/** Made once for each target object: a plan asks for it several times for each image. */
+export function targetKey(target: Target): TargetKey {
+  let key = keys.get(target);
+  if (key === undefined) {
+    key = `${target.account}/${target.region}`;
+    keys.set(target, key);
+  }
+  return key;
+}
 
 export function parseKey(key: TargetKey): Target {
   const [account = '', region = ''] = key.split('/');

@@ -1,4 +1,5 @@
 import { askedKey } from './encryption.ts';
+import { foreignCopyOf } from './foreign-copies.ts';
 import { type Lending, lendingOf } from './lending.ts';
 import { type Target, targetKey } from './model.ts';
 import { inventoryOf, isReadOnly, type Pass } from './pass.ts';
@@ -7,7 +8,7 @@ import type { Blocked } from './plan.ts';
 import { ownerOfSources } from './shared-sources.ts';
 import type { Origin } from './temporary-grants.ts';
 import { isUnderWay } from './there.ts';
-import { type Copy, foreignKey, type Version } from './versions.ts';
+import { type Copy, type Version } from './versions.ts';
 
 const part = 'replication';
 
@@ -84,7 +85,7 @@ function firstTarget(pass: Pass, version: Version): Target | undefined {
       inventoryOf(pass, each) !== undefined &&
       !isReadOnly(pass, each) &&
       askedKey(pass, each).kind !== 'refused' &&
-      !pass.set.foreign.has(foreignKey(targetKey(each), version.id)),
+      foreignCopyOf(pass, each, version.id) === undefined,
   );
 }
 

@@ -1,4 +1,6 @@
+import { append, indexOf } from './image-index.ts';
 import type { Image } from './model.ts';
+import { onceForEach } from './once-for-each.ts';
 import type { Pass } from './pass.ts';
 import { TAG } from './tags.ts';
 import type { Origin } from './temporary-grants.ts';
@@ -16,8 +18,6 @@ interface PendingCopies {
   readonly originless: ReadonlyMap<string, readonly Pending[]>;
 }
 
-const known = new WeakMap<Pass, PendingCopies>();
-
 /** The copies under way that are, or may be, made from an image. */
 export function pendingCopiesFrom(pass: Pass, image: Image): readonly Pending[] {
   const { byOrigin, bySource, originless } = pendingCopies(pass);
@@ -30,34 +30,23 @@ export function pendingCopiesFrom(pass: Pass, image: Image): readonly Pending[] 
   return found.filter(({ id }) => id !== image.id).sort((left, right) => (left.id < right.id ? -1 : 1));
 }
 
-function pendingCopies(pass: Pass): PendingCopies {
-  const before = known.get(pass);
-  if (before) return before;
+const pendingCopies = onceForEach((pass: Pass): PendingCopies => {
   const byOrigin = new Map<string, Pending[]>();
   const bySource = new Map<string, Pending[]>();
   const originless = new Map<string, Pending[]>();
   for (const [key, view] of pass.targets) {
     if (view.kind !== 'observed') continue;
     const [account = ''] = key.split('/');
-    for (const { id, state, madeFrom, tags } of view.inventory.images.values()) {
-      if (state !== 'pending' && state !== 'transient') continue;
+    for (const { id, madeFrom, tags } of indexOf(view.inventory.images).unfinished) {
       const pending: Pending = { id, account };
       const source = tags[TAG.sourceImage];
-      if (madeFrom !== undefined) put(byOrigin, madeFrom, pending);
-      if (source !== undefined) put(bySource, source, pending);
-      if (source !== undefined && madeFrom === undefined) put(originless, source, pending);
+      if (madeFrom !== undefined) append(byOrigin, madeFrom, pending);
+      if (source !== undefined) append(bySource, source, pending);
+      if (source !== undefined && madeFrom === undefined) append(originless, source, pending);
     }
   }
-  const found = { byOrigin, bySource, originless };
-  known.set(pass, found);
-  return found;
-}
-
-function put(map: Map<string, Pending[]>, key: string, pending: Pending): void {
-  const list = map.get(key);
-  if (list) list.push(pending);
-  else map.set(key, [pending]);
-}
+  return { byOrigin, bySource, originless };
+});
 
 /** Which accounts still have copies to start from which origin: their temporary grants, and the origin, must stay. */
 export class OpenOrigins {

@@ -2,6 +2,8 @@ import { adoptInstead, askForAdoptable } from './adoption.ts';
 import { attemptFor } from './attempts.ts';
 import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey, warnOfHiddenKey } from './encryption.ts';
+import { foreignCopyOf } from './foreign-copies.ts';
+import { indexOf } from './image-index.ts';
 import { type Inventory, type Target, targetKey } from './model.ts';
 import { originOf, whyNotTheSource } from './origin.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
@@ -14,7 +16,7 @@ import { MAX_TAGS } from './tags.ts';
 import { type Origin, openFor, type Reach } from './temporary-grants.ts';
 import { isThere, reportThere } from './there.ts';
 import { type Attempt, clientToken } from './token.ts';
-import { type Copy, foreignKey, isSourceTarget, type Version } from './versions.ts';
+import { type Copy, isSourceTarget, type Version } from './versions.ts';
 
 /**
  * Plans the copies that are missing: every wanted version in every target of the spec. Within a family and target older
@@ -56,11 +58,8 @@ export function placeCopies(pass: Pass): OpenOrigins {
   return open;
 }
 
-function pendingIn(inventory: Inventory): number {
-  let pending = 0;
-  for (const image of inventory.images.values()) if (image.state === 'pending') pending++;
-  return pending;
-}
+const pendingIn = ({ images }: Inventory): number =>
+  indexOf(images).unfinished.filter(({ state }) => state === 'pending').length;
 
 /** Whether a version has nothing in a target yet. */
 const isMissing = (pass: Pass, version: Version, target: Target): boolean =>
@@ -196,7 +195,7 @@ const RESERVED_TAGS = 5;
 function isContested(pass: Pass, version: Version, target: Target, subject: string): boolean {
   const { owner } = pass;
   const own = `${owner.namespace}/${owner.name}`;
-  const foreign = pass.set.foreign.get(foreignKey(targetKey(target), version.id));
+  const foreign = foreignCopyOf(pass, target, version.id);
   const rival = foreign ? undefined : precedingRival(pass, version, target);
   if (!foreign && !rival) return false;
   const other = foreign

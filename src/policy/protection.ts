@@ -3,6 +3,7 @@ import type { Objection } from './objection.ts';
 import { managerOf } from './other-managers.ts';
 import { label, type Pass } from './pass.ts';
 import { isoTime, TAG } from './tags.ts';
+import { copiesOf } from './versions.ts';
 
 const isOn = ({ protection }: Image): boolean => !protection.startsWith('disabled');
 
@@ -48,7 +49,7 @@ export const managedBy = (manager: string): string =>
  */
 export function keepProtection(pass: Pass): void {
   for (const version of pass.set.versions) {
-    for (const { image, target, ownership } of [...version.copies.values()].flat()) {
+    for (const { image, target, ownership } of copiesOf(version)) {
       if (ownership.kind !== 'ours' || image.state !== 'available') continue;
       const subject = label(version.name, image.id);
       const wanted = pass.spec.protection && pass.standings.of(version, target).kind === 'wanted';

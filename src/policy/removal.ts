@@ -1,10 +1,11 @@
 import { snapshotsOf, sourceSnapshotsOf, sourceSnapshotTags } from './image-snapshots.ts';
 import type { Target } from './model.ts';
-import { label, type Pass } from './pass.ts';
+import { inventoryOf, label, type Pass } from './pass.ts';
 import type { ActionKind } from './plan.ts';
 import { protectedBy } from './protection.ts';
+import { snapshotIndexOf } from './snapshot-index.ts';
 import { isoTime, TAG } from './tags.ts';
-import { type Copy, isSourceTarget, type Version } from './versions.ts';
+import { type Copy, copiesOf, isSourceTarget, type Version } from './versions.ts';
 
 /**
  * How images leave. The snapshots are marked first, then the image is deregistered, then, in a later pass that no longer
@@ -74,10 +75,10 @@ export function removeImage(
 export function clearRemovalMarks(pass: Pass): void {
   if (pass.set.sources === undefined) return;
   for (const version of pass.set.versions) {
-    for (const copy of [...version.copies.values()].flat()) {
+    for (const copy of copiesOf(version)) {
       const { image, target, ownership } = copy;
-      if (ownership.kind !== 'ours' || image.state !== 'available' || pass.draft.has(`deregister ${image.id}`))
-        continue;
+      if (ownership.kind !== 'ours' || image.state !== 'available' || !hasRemovalMark(pass, copy)) continue;
+      if (pass.draft.has(`deregister ${image.id}`)) continue;
       const marked = snapshotsOf(pass, copy).filter(({ tags }) =>
         [TAG.deleting, TAG.kept].some((key) => tags[key]?.startsWith(image.id)),
       );
@@ -92,6 +93,11 @@ export function clearRemovalMarks(pass: Pass): void {
       });
     }
   }
+}
+
+function hasRemovalMark(pass: Pass, { image, target }: Copy): boolean {
+  const snapshots = inventoryOf(pass, target)?.snapshots;
+  return snapshots !== undefined && snapshotIndexOf(snapshots).marks(image.id);
 }
 
 /**

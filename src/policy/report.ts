@@ -2,11 +2,11 @@ import type { Finding } from '../api/conditions.ts';
 import type { PlanStatus, PolicyStatus, TargetStatus, VersionStatus } from '../api/policy-status.ts';
 import { conditionsOf, cut } from './conditions.ts';
 import type { Failure } from './failure.ts';
-import { madeFor } from './image-snapshots.ts';
 import type { Decision } from './make-plan.ts';
 import { type Image, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, type PlanInput } from './pass.ts';
 import type { Action, Plan } from './plan.ts';
+import { snapshotIndexOf } from './snapshot-index.ts';
 import type { Standings } from './standing.ts';
 import { isoTime, TAG } from './tags.ts';
 import { readyImage, type Version } from './versions.ts';
@@ -145,13 +145,14 @@ function targetStatus(input: PlanInput, wanted: readonly Version[], seen: Lookup
 /** Only snapshots have a progress. It is shown in steps of ten, so that it does not make a write of every poll. */
 function progressOf(input: PlanInput, target: Target, copying: readonly Image[]): string | undefined {
   if (copying.length === 0) return undefined;
-  const ids = new Set(copying.map(({ id }) => id));
+  const snapshots = inventoryOf(input, target)?.snapshots;
   let done = 0;
   let size = 0;
-  for (const snapshot of inventoryOf(input, target)?.snapshots.values() ?? []) {
-    if (!ids.has(madeFor(snapshot) ?? '')) continue;
-    done += snapshot.sizeGiB * snapshot.progress;
-    size += snapshot.sizeGiB;
+  for (const { sizeGiB, progress } of copying.flatMap(({ id }) =>
+    snapshots ? snapshotIndexOf(snapshots).madeFor(id) : [],
+  )) {
+    done += sizeGiB * progress;
+    size += sizeGiB;
   }
   return size === 0 ? undefined : `${Math.floor(done / size / 10) * 10}%`;
 }

@@ -3,7 +3,7 @@ import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import type { Image, Tags } from './model.ts';
 import { MAX_TAG_VALUE, TAG } from './tags.ts';
 
-type Selector = AmiPolicySpec['source']['images'];
+export type Selector = AmiPolicySpec['source']['images'];
 
 /** Why an image is no source, or that it is one. */
 export type Selection = 'selected' | 'unmatched' | 'excluded' | 'copy';
@@ -29,7 +29,7 @@ export function isExcluded(id: string, name: string, selector: Selector): boolea
   return selector.exclude !== undefined && (selector.exclude.includes(id) || selector.exclude.includes(name));
 }
 
-const isCopy = (tags: Tags): boolean =>
+export const isCopy = (tags: Tags): boolean =>
   tags[TAG.sourceImage] !== undefined ||
   tags[TAG.sourceRegion] !== undefined ||
   tags[TAG.sourceAccount] !== undefined ||
@@ -67,6 +67,9 @@ export function matchesPattern(pattern: string, text: string): boolean {
   }
   return possible.has(pieces.length);
 }
+
+/** What every text that a pattern matches begins with. */
+export const literalStart = (pattern: string): string => /^[^*?\\]*/.exec(pattern)?.[0] ?? '';
 
 /** The positions, and those that follow where a wildcard stands for nothing. */
 function withSkips(pieces: readonly Piece[], positions: readonly number[]): Set<number> {

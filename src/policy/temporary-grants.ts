@@ -1,9 +1,11 @@
 import { claimFirst } from './claims.ts';
 import { claimIn, ownershipOf } from './identity.ts';
+import { indexOf } from './image-index.ts';
 import { type Image, type LaunchGrants, NO_GRANTS, type Target, targetKey } from './model.ts';
 import { inventoryOf, label, launchGrantsOf, type Pass, unsettledUntil } from './pass.ts';
 import { pendingCopiesFrom } from './pending-copies.ts';
 import { MAX_TAG_VALUE, TAG, tempGrantAccounts, tempGrantTag } from './tags.ts';
+import { copiesOf } from './versions.ts';
 
 /** An image that copies are made from, and where it is. */
 export interface Origin {
@@ -175,7 +177,8 @@ export function closeUnneeded(pass: Pass, stillNeeded: (image: Image, account: s
 /** The images that may carry a mark of this policy: its own copies, and the source images that it has claimed. */
 export function* markedOrigins(pass: Pass): Generator<Origin> {
   const { owner } = pass;
-  const claimed = [...(inventoryOf(pass, owner.source)?.images.values() ?? [])].filter((image) => {
+  const home = inventoryOf(pass, owner.source);
+  const claimed = (home ? indexOf(home.images).claimed : []).filter((image) => {
     const written = image.tags[TAG.claimedBy];
     // A claim on a copy was copied with the other tags of its source.
     if (written === undefined || ownershipOf(image.tags, owner).kind !== 'none') return false;
@@ -185,7 +188,7 @@ export function* markedOrigins(pass: Pass): Generator<Origin> {
   claimed.sort((left, right) => (left.id < right.id ? -1 : 1));
   for (const image of claimed) yield { image, target: owner.source, isSource: true };
   for (const version of pass.set.versions) {
-    for (const { image, target, ownership } of [...version.copies.values()].flat()) {
+    for (const { image, target, ownership } of copiesOf(version)) {
       if (ownership.kind === 'ours') yield { image, target, isSource: false };
     }
   }

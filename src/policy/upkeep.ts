@@ -1,8 +1,8 @@
-import { identityTags, sharedTags, userTags } from './copy-tags.ts';
+import { originTags, sharedTags, userTags, versionTags } from './copy-tags.ts';
 import type { Tags } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { MAX_TAGS, TAG } from './tags.ts';
-import type { Copy, Version } from './versions.ts';
+import { type Copy, copiesOf, type Version } from './versions.ts';
 
 /**
  * Keeps the tags of copies and of their snapshots as the policy says. Tags are added and put right, never taken off: a
@@ -12,25 +12,28 @@ export function keepTags(pass: Pass): void {
   for (const version of pass.set.versions) {
     // What the source would give is not known while it cannot be seen.
     if (version.source.kind === 'unknown') continue;
-    for (const copies of version.copies.values()) {
-      for (const copy of copies) {
-        if (copy.ownership.kind === 'ours' && copy.image.state === 'available') keepTagsOf(pass, version, copy);
-      }
+    let ofVersion: Tags | undefined;
+    for (const copy of copiesOf(version)) {
+      if (copy.ownership.kind !== 'ours' || copy.image.state !== 'available') continue;
+      ofVersion ??= { ...tagsBySpec(pass, version), ...versionTags(pass.owner, version) };
+      keepTagsOf(pass, version, copy, ofVersion);
     }
   }
 }
 
-function keepTagsOf(pass: Pass, version: Version, copy: Copy): void {
-  const { draft, owner } = pass;
+/** @param ofVersion what every copy of the version must carry */
+function keepTagsOf(pass: Pass, version: Version, copy: Copy, ofVersion: Tags): void {
+  const { draft } = pass;
   const { image, target } = copy;
   const subject = label(version.name, image.id);
-  const originId = image.madeFrom ?? image.tags[TAG.origin];
-  const wanted: Tags = { ...tagsBySpec(pass, version), ...identityTags(owner, version, copy.attempt, originId) };
-  const inventory = inventoryOf(pass, target);
-  const snapshots = image.volumes.flatMap(({ snapshotId }) => inventory?.snapshots.get(snapshotId ?? '') ?? []);
+  const ofCopy = originTags(copy.attempt, image.madeFrom ?? image.tags[TAG.origin]);
   keepSharedTags(pass, copy, subject);
-  const drifted = [image, ...snapshots].filter((resource) => differing(resource.tags, wanted).length > 0);
+  const snapshots = inventoryOf(pass, target)?.snapshots;
+  const drifted = [image, ...image.volumes.flatMap(({ snapshotId }) => snapshots?.get(snapshotId ?? '') ?? [])].filter(
+    ({ tags }) => !carries(tags, ofVersion) || !carries(tags, ofCopy),
+  );
   if (drifted.length === 0) return;
+  const wanted: Tags = { ...ofVersion, ...ofCopy };
   const keys = [...new Set(drifted.flatMap((resource) => differing(resource.tags, wanted)))].sort();
   const crowded = drifted.find(({ tags }) => new Set([...Object.keys(tags), ...keys]).size > MAX_TAGS);
   if (crowded) {
@@ -76,6 +79,11 @@ function keepSharedTags(pass: Pass, { image, target }: Copy, subject: string): v
 /** After the source is gone its tags are known only from copies, which then are not measured by one another. */
 function tagsBySpec(pass: Pass, version: Version): Tags {
   return version.source.kind === 'gone' ? (pass.spec.tags?.add ?? {}) : userTags(pass.spec, version);
+}
+
+function carries(tags: Tags, wanted: Tags): boolean {
+  for (const key in wanted) if (tags[key] !== wanted[key]) return false;
+  return true;
 }
 
 const differing = (tags: Tags, wanted: Tags): string[] =>

@@ -1,11 +1,13 @@
 import type { AmiPolicySpec } from '../api/ami-policy.ts';
 import { isUnder, keyIn } from './encryption.ts';
-import { claimIn, type Owner, type Ownership, ownershipOf } from './identity.ts';
+import { claimIn, type Owner, type Ownership } from './identity.ts';
+import { append, indexOf } from './image-index.ts';
 import {
   type Answer,
   type Image,
   type Inventory,
   listingKey,
+  parseKey,
   type SharedListing,
   type Tags,
   type Target,
@@ -15,6 +17,7 @@ import {
 } from './model.ts';
 import { familyOf, isExcluded, select } from './selection.ts';
 import { ownerOfSources, sharedListing } from './shared-sources.ts';
+import { candidatesFor } from './source-index.ts';
 import { disabledByUs } from './stages.ts';
 import { mayTravel, TAG, timeIn } from './tags.ts';
 import { type Attempt, attemptIn } from './token.ts';
@@ -62,13 +65,6 @@ export interface Version {
   readonly copies: ReadonlyMap<TargetKey, readonly Copy[]>;
 }
 
-/** A copy of the same source in the same target that belongs to another policy. */
-interface ForeignCopy {
-  readonly imageId: string;
-  readonly policy: string;
-  readonly cluster: string;
-}
-
 /** An image with the tags of a copy of this policy that EC2 says was made from something else: somebody's own. */
 interface Lookalike {
   readonly image: Image;
@@ -78,8 +74,6 @@ interface Lookalike {
 export interface VersionSet {
   /** Newest first; equal dates by id, so that every pass sees the same order. */
   readonly versions: readonly Version[];
-  /** By `foreignKey`. */
-  readonly foreign: ReadonlyMap<string, ForeignCopy>;
   readonly lookalikes: readonly Lookalike[];
   /** The images among which sources are looked for; undefined while they could not be listed. */
   readonly sources: ReadonlyMap<string, Image> | undefined;
@@ -101,11 +95,11 @@ export const foreignKey = (target: TargetKey, sourceImage: string): string => `$
 export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyMap<TargetKey, TargetView>): VersionSet {
   const groupBy = spec.source.groupBy ?? [];
   const sourceView = targets.get(targetKey(owner.source));
-  const found: Found = { copies: new Map(), foreign: new Map(), lookalikes: [] };
+  const found: Found = { copies: new Map(), lookalikes: [] };
   for (const [key, view] of targets) {
     if (view.kind === 'observed') collectCopies(key, view.inventory.images, owner, found);
   }
-  const { copies, foreign, lookalikes } = found;
+  const { copies, lookalikes } = found;
 
   const versions: Version[] = [];
   const unready: Image[] = [];
@@ -113,7 +107,7 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
   const listing = sharedListing(spec, copies);
   const answer = listing && home?.sharedImages.get(listingKey(listing));
   const sources = listing ? (answer?.ok ? answer.value : undefined) : home?.images;
-  for (const image of sources?.values() ?? []) {
+  for (const image of sources ? possibleSources(sources, copies, spec) : []) {
     if (image.state === 'deregistered') continue;
     const own = copies.get(image.id);
     const selection = select(image, spec.source.images);
@@ -131,7 +125,7 @@ export function versionsOf(spec: AmiPolicySpec, owner: Owner, targets: ReadonlyM
   versions.sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
   unready.sort((left, right) => (left.id < right.id ? -1 : 1));
   lookalikes.sort((left, right) => (left.image.id < right.image.id ? -1 : 1));
-  return { versions, foreign, lookalikes, unready, sources, ...(listing && { shared: { listing, answer } }) };
+  return { versions, lookalikes, unready, sources, ...(listing && { shared: { listing, answer } }) };
 }
 
 /** A source image that this policy is about to retire stays a version to its end. */
@@ -140,7 +134,6 @@ const isLeaving = ({ tags }: Image, owner: Owner): boolean =>
 
 interface Found {
   readonly copies: Map<string, Copy[]>;
-  readonly foreign: Map<string, ForeignCopy>;
   readonly lookalikes: Lookalike[];
 }
 
@@ -148,31 +141,27 @@ function collectCopies(
   key: TargetKey,
   images: ReadonlyMap<string, Image>,
   owner: Owner,
-  { copies, foreign, lookalikes }: Found,
+  { copies, lookalikes }: Found,
 ): void {
-  const [account = '', region = ''] = key.split('/');
-  for (const image of images.values()) {
+  const target = parseKey(key);
+  for (const { item: image, ownership } of indexOf(images).ownedBy(owner)) {
     if (image.state === 'deregistered') continue;
-    const ownership = ownershipOf(image.tags, owner);
-    if (ownership.kind === 'none') continue;
-    const sourceId = image.tags[TAG.sourceImage] ?? '';
-    if (ownership.kind === 'other') {
-      // Only what could serve counts: a failed copy of another policy is no reason to stand off.
-      const others = foreign.get(foreignKey(key, sourceId));
-      if (image.state !== 'failed' && (!others || image.id < others.imageId)) {
-        foreign.set(foreignKey(key, sourceId), { imageId: image.id, ...ownership });
-      }
-      continue;
+    if (isLookalike(image)) lookalikes.push({ image, target });
+    else {
+      const copy: Copy = { image, target, attempt: attemptIn(image.tags[TAG.attempt]), ownership };
+      append(copies, image.tags[TAG.sourceImage] ?? '', copy);
     }
-    if (isLookalike(image)) {
-      lookalikes.push({ image, target: { account, region } });
-      continue;
-    }
-    const copy: Copy = { image, target: { account, region }, attempt: attemptIn(image.tags[TAG.attempt]), ownership };
-    const list = copies.get(sourceId);
-    if (list) list.push(copy);
-    else copies.set(sourceId, [copy]);
   }
+}
+
+/** Every image that can be the source of a version, once: what the selector may take, what there are copies of, what leaves. */
+function possibleSources(
+  images: ReadonlyMap<string, Image>,
+  copies: ReadonlyMap<string, unknown>,
+  spec: AmiPolicySpec,
+): ReadonlySet<Image> {
+  const copied = [...copies.keys()].flatMap((id) => images.get(id) ?? []);
+  return new Set([...candidatesFor(images, spec.source.images), ...copied, ...indexOf(images).claimed]);
 }
 
 /**
@@ -289,6 +278,11 @@ function byTarget(copies: readonly Copy[]): Map<TargetKey, readonly Copy[]> {
     list.sort((a, b) => a.image.createdAt - b.image.createdAt || (a.image.id < b.image.id ? -1 : 1));
   }
   return grouped;
+}
+
+/** The copies of a version in all targets. */
+export function* copiesOf({ copies }: Version): Generator<Copy> {
+  for (const list of copies.values()) yield* list;
 }
 
 /** The image of a version that can be launched in a target now: the source itself, or a copy that is available. */

@@ -1,4 +1,5 @@
 import { makePlan } from '../../src/policy/make-plan.ts';
+import type { TargetView } from '../../src/policy/model.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
 import { familyOf } from '../../src/policy/selection.ts';
 import { TAG } from '../../src/policy/tags.ts';
@@ -10,6 +11,7 @@ const REGIONS = ['eu-west-1', 'us-west-2', 'eu-north-1', 'ap-south-1'];
 const VERSIONS = 10_000;
 const FAMILIES = 100;
 const RUNS = 7;
+const GOAL_MS = 300;
 
 /** 10,000 source images in 100 families, each with a copy in four regions: 50,000 images in all. */
 function fiftyThousand(): PlanInput {
@@ -34,12 +36,16 @@ function fiftyThousand(): PlanInput {
 export const planBenchmark: Benchmark = {
   about: `one plan over 50,000 images: ${VERSIONS} versions in ${FAMILIES} families, each in the source region and four more`,
   run: () => {
-    const input = fiftyThousand();
+    const given = fiftyThousand();
     const times: number[] = [];
+    const busy: number[] = [];
     for (let run = 0; run < RUNS; run++) {
+      const input = listedAnew(given);
       const begun = performance.now();
+      const begunBusy = process.threadCpuUsage();
       makePlan(input);
       times.push(performance.now() - begun);
+      busy.push(millisecondsIn(process.threadCpuUsage(begunBusy)));
     }
     return Promise.resolve({
       kind: 'measured',
@@ -48,20 +54,40 @@ export const planBenchmark: Benchmark = {
           name: 'planning 50,000 images, median',
           value: quantile(times, 0.5),
           unit: 'ms',
-          goal: 1000,
+          goal: GOAL_MS,
           bound: {
             value: quantile(
-              Array.from({ length: RUNS }, () => readOnce(input)),
+              Array.from({ length: RUNS }, () => readOnce(given)),
               0.5,
             ),
             why: 'every image is looked at once',
           },
           detail: `slowest of ${RUNS}: ${Math.round(Math.max(...times))} ms, the first one, before anything is optimised, ${Math.round(times[0] ?? 0)} ms`,
         },
+        {
+          name: 'planning 50,000 images, median of the CPU',
+          value: quantile(busy, 0.5),
+          unit: 'ms',
+          goal: GOAL_MS,
+          detail: 'of its thread alone: what it would take if nothing else ran',
+        },
       ],
     });
   },
 };
+
+/** The same, as another listing shows it: what earlier plans have found in the one before is of no use. */
+function listedAnew(input: PlanInput): PlanInput {
+  const targets = [...input.targets].map(([key, view]): [string, TargetView] => {
+    if (view.kind !== 'observed') return [key, view];
+    const { images, snapshots } = view.inventory;
+    return [key, { ...view, inventory: { ...view.inventory, images: new Map(images), snapshots: new Map(snapshots) } }];
+  });
+  return { ...input, targets: new Map(targets) };
+}
+
+const millisecondsIn = ({ user, system }: { readonly user: number; readonly system: number }): number =>
+  (user + system) / 1000;
 
 /** Milliseconds that it takes to go through all images and to look at no more than their ids. */
 function readOnce({ targets }: PlanInput): number {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { foreignCopyOf } from '../../src/policy/foreign-copies.ts';
 import { makePlan } from '../../src/policy/make-plan.ts';
 import { targetKey } from '../../src/policy/model.ts';
 import { TAG } from '../../src/policy/tags.ts';
@@ -191,7 +192,7 @@ describe('versions', () => {
     world.copy(1, EU, { owner: { ...OWNER, cluster: 'cluster-2' } });
     const { set } = decide(world);
     expect(set.versions[0]?.copies.size).toBe(0);
-    expect(set.foreign.size).toBe(1);
+    expect(foreignCopyOf(world.input(spec()), EU, ami(1))).toMatchObject({ cluster: 'cluster-2' });
   });
 
   it('say which sources are waited for and which are passed over', () => {
