@@ -1,38 +1,10 @@
-import {
-  DescribeImageAttributeCommand,
-  DescribeSnapshotAttributeCommand,
-  ListImagesInRecycleBinCommand,
-  type ListImagesInRecycleBinCommandOutput,
-} from '@aws-sdk/client-ec2';
 import type { Clock } from '../ambient/clock.ts';
 import { isNothing, without } from '../policy/launch-grants.ts';
-import {
-  type AllowedImages,
-  type Answer,
-  type EncryptionDefaults,
-  type Image,
-  type Inventory,
-  type Key,
-  type LaunchGrants,
-  listingKey,
-  type Need,
-  type OwnParameter,
-  type Parameter,
-  type References,
-  subjectOf,
-  type UsageReport,
-} from '../policy/model.ts';
-import { readAllowedImages } from './allowed-images.ts';
-import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
-import { readEncryption, readKey, readPublicBlocked, readSnapshotKey } from './encryption-settings.ts';
-import { grantsFrom } from './from-sdk.ts';
-import { listMadeFrom } from './listing.ts';
+import { type Answer, type Inventory, type Need, type OwnParameter, subjectOf } from '../policy/model.ts';
+import type { CallOptions, TargetServices } from './aws-clients.ts';
 import { type Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
-import { listOwnParameters, readDescription, readParameter } from './parameters.ts';
 import { Permissions } from './permissions.ts';
-import { readReferences } from './references.ts';
-import { listShared } from './shared-images.ts';
-import { readUsageReport } from './usage-reports.ts';
+import { ask, askMadeFrom, type Kind, type Needs, type Told } from './questions.ts';
 
 interface Read<T> {
   readonly answer: Answer<T>;
@@ -56,39 +28,42 @@ export interface AnswersFrom {
 }
 
 const HOUR_MS = 3_600_000;
+/** What there is one of in a target. */
+const ONLY = '';
 
 const FROM_THE_START: AnswersFrom = { grants: Number.NEGATIVE_INFINITY, evidence: Number.NEGATIVE_INFINITY };
 
+/** By kind of question, and then by what it is about. */
+type Reads = { readonly [K in keyof Told]: Map<string, Read<Told[K]>> };
+
 /** What no listing tells, and what is therefore asked image by image, only where a plan depends on it. */
 export class Answers {
-  readonly #ec2: ServiceApi;
-  readonly #kms: ServiceApi;
-  readonly #ssm: ServiceApi;
+  readonly #services: TargetServices;
   readonly #clock: Clock;
   readonly #overlay: Overlay;
-  readonly #launchGrants = new Map<string, Read<LaunchGrants>>();
-  readonly #volumeGrants = new Map<string, Read<readonly string[]>>();
-  readonly #references = new Map<string, Read<References>>();
-  readonly #usageReports = new Map<string, Read<UsageReport>>();
-  readonly #keys = new Map<string, Read<Key>>();
-  readonly #snapshotKeys = new Map<string, Read<string>>();
-  readonly #sharedImages = new Map<string, Read<ReadonlyMap<string, Image>>>();
-  readonly #madeFrom = new Map<string, Read<readonly Image[]>>();
-  readonly #encryption = new Map<'encryption', Read<EncryptionDefaults>>();
-  readonly #parameters = new Map<string, Read<Parameter | undefined>>();
-  readonly #descriptions = new Map<string, Read<string | undefined>>();
-  readonly #pointed = new Map<string, OwnParameter & { readonly value: string; readonly at: number }>();
-  readonly #ownParameters = new Map<string, Read<readonly OwnParameter[]>>();
-  readonly #publicBlocked = new Map<'publicBlocked', Read<boolean>>();
+  readonly #reads: Reads = {
+    launchGrants: new Map(),
+    volumeGrants: new Map(),
+    references: new Map(),
+    usageReport: new Map(),
+    key: new Map(),
+    snapshotKey: new Map(),
+    sharedImages: new Map(),
+    madeFrom: new Map(),
+    encryption: new Map(),
+    publicBlocked: new Map(),
+    parameter: new Map(),
+    description: new Map(),
+    ownParameters: new Map(),
+    allowedImages: new Map(),
+    bin: new Map(),
+  };
   readonly #permissions: Permissions;
-  readonly #allowedImages = new Map<'allowed', Read<AllowedImages>>();
-  readonly #bin = new Map<'bin', Read<ReadonlySet<string>>>();
+  readonly #pointed = new Map<string, OwnParameter & { readonly value: string; readonly at: number }>();
   readonly #asking = new Map<string, Promise<void>>();
 
   constructor(services: TargetServices, clock: Clock, overlay: Overlay) {
-    this.#ec2 = services.ec2;
-    this.#kms = services.kms;
-    this.#ssm = services.ssm;
+    this.#services = services;
     this.#clock = clock;
     this.#overlay = overlay;
     this.#permissions = new Permissions(services.ec2, clock);
@@ -96,7 +71,7 @@ export class Answers {
 
   /** Forgets what was asked of images that are not there any more. */
   keepOnly(images: ReadonlyMap<string, unknown>): void {
-    for (const reads of [this.#launchGrants, this.#references, this.#usageReports])
+    for (const reads of [this.#reads.launchGrants, this.#reads.references, this.#reads.usageReport])
       for (const id of reads.keys()) if (!images.has(id)) reads.delete(id);
   }
 
@@ -129,29 +104,39 @@ export class Answers {
     };
     const asRead = <T>(_: string, value: T): T => value;
     const overlay = this.#overlay;
-    const bin = recent(this.#bin, from.evidence, asRead).get('bin');
+    const bin = recent(this.#reads.bin, from.evidence, asRead).get(ONLY);
     for (const [name, { at }] of this.#pointed) if (now - at > SETTLES_WITHIN_MS) this.#pointed.delete(name);
     const ownFrom = this.#pointed.size > 0 ? unanswered : from.evidence;
     // One cluster asks, so that there is one list.
-    const [ownParameters] = recent(this.#ownParameters, ownFrom, (_, listed) => this.#withPointed(listed)).values();
-    const publicBlocked = recent(this.#publicBlocked, from.evidence, asRead).get('publicBlocked');
-    const allowedImages = recent(this.#allowedImages, from.denied ?? from.grants, asRead).get('allowed');
-    const encryption = recent(this.#encryption, from.evidence, asRead).get('encryption');
+    const [ownParameters] = recent(this.#reads.ownParameters, ownFrom, (_, listed) =>
+      this.#withPointed(listed),
+    ).values();
+    const publicBlocked = recent(this.#reads.publicBlocked, from.evidence, asRead).get(ONLY);
+    const allowedImages = recent(this.#reads.allowedImages, from.denied ?? from.grants, asRead).get(ONLY);
+    const encryption = recent(this.#reads.encryption, from.evidence, asRead).get(ONLY);
     return {
-      launchGrants: recent(this.#launchGrants, verified, (id, grants, at) => overlay.launchGrants(id, grants, at)),
-      volumeGrants: recent(this.#volumeGrants, verified, (id, given, at) => overlay.volumeGrants(id, given, at)),
-      references: recent(this.#references, from.evidence, asRead),
-      usageReports: recent(this.#usageReports, from.evidence, (id, report, at) => overlay.usageReport(id, report, at)),
-      keys: recent(this.#keys, from.evidence, asRead),
+      launchGrants: recent(this.#reads.launchGrants, verified, (id, grants, at) =>
+        overlay.launchGrants(id, grants, at),
+      ),
+      volumeGrants: recent(this.#reads.volumeGrants, verified, (id, given, at) => overlay.volumeGrants(id, given, at)),
+      references: recent(this.#reads.references, from.evidence, asRead),
+      usageReports: recent(this.#reads.usageReport, from.evidence, (id, report, at) =>
+        overlay.usageReport(id, report, at),
+      ),
+      keys: recent(this.#reads.key, from.evidence, asRead),
       // The key of a snapshot never changes.
-      snapshotKeys: recent(this.#snapshotKeys, Number.NEGATIVE_INFINITY, asRead),
-      parameters: recent(this.#parameters, (name) => (this.#pointed.has(name) ? unanswered : from.evidence), asRead),
-      descriptions: recent(this.#descriptions, from.evidence, asRead),
+      snapshotKeys: recent(this.#reads.snapshotKey, Number.NEGATIVE_INFINITY, asRead),
+      parameters: recent(
+        this.#reads.parameter,
+        (name) => (this.#pointed.has(name) ? unanswered : from.evidence),
+        asRead,
+      ),
+      descriptions: recent(this.#reads.description, from.evidence, asRead),
       pointed: new Map([...this.#pointed].map(([name, { value }]) => [name, value])),
       ...(ownParameters && { ownParameters }),
       ...(publicBlocked && { publicBlocked }),
-      sharedImages: recent(this.#sharedImages, from.listing ?? from.evidence, asRead),
-      madeFrom: recent(this.#madeFrom, from.listing ?? from.evidence, asRead),
+      sharedImages: recent(this.#reads.sharedImages, from.listing ?? from.evidence, asRead),
+      madeFrom: recent(this.#reads.madeFrom, from.listing ?? from.evidence, asRead),
       permissions: this.#permissions.since(from),
       ...(encryption && { encryption }),
       ...(allowedImages && { allowedImages }),
@@ -162,14 +147,14 @@ export class Answers {
   /** A parameter was set: what it shows must be read back, and may be the old value for a while. */
   parameterPut(name: string, value: string, description: string): void {
     this.#pointed.set(name, { name, description, value, at: this.#clock.monotonic() });
-    this.#parameters.delete(name);
-    this.#descriptions.delete(name);
+    this.#reads.parameter.delete(name);
+    this.#reads.description.delete(name);
   }
 
   parameterDeleted(name: string): void {
     this.#pointed.delete(name);
-    this.#parameters.delete(name);
-    this.#ownParameters.clear();
+    this.#reads.parameter.delete(name);
+    this.#reads.ownParameters.clear();
   }
 
   /** SSM lists a parameter only once it has checked the value. */
@@ -200,141 +185,40 @@ export class Answers {
   async #ask(need: Need, options: CallOptions): Promise<void> {
     const at = this.#clock.monotonic();
     switch (need.kind) {
-      case 'launchGrants':
-        await this.#askLaunchGrants(need.imageId, at, options);
-        return;
-      case 'volumeGrants':
-        this.#volumeGrants.set(need.snapshotId, {
-          at,
-          answer: await answered(() => this.#readVolumeGrants(need.snapshotId, options), options.signal),
-        });
-        return;
-      case 'references':
-        this.#references.set(need.imageId, {
-          at,
-          answer: await readReferences(this.#ec2, need.imageId, options.signal),
-        });
-        return;
-      case 'usageReport':
-        this.#usageReports.set(need.imageId, {
-          at,
-          answer: await answered(() => readUsageReport(this.#ec2, need.imageId, options), options.signal),
-        });
-        return;
-      case 'key':
-        this.#keys.set(need.key, {
-          at,
-          answer: await answered(() => readKey(this.#kms, need.key, options), options.signal),
-        });
-        return;
-      case 'snapshotKey':
-        this.#snapshotKeys.set(need.snapshotId, {
-          at,
-          answer: await answered(() => readSnapshotKey(this.#ec2, need.snapshotId, options), options.signal),
-        });
-        return;
-      case 'parameter':
-        this.#parameters.set(need.name, {
-          at,
-          answer: await answered(() => readParameter(this.#ssm, need.name, options), options.signal),
-        });
-        return;
-      case 'description':
-        this.#descriptions.set(need.name, {
-          at,
-          answer: await answered(() => readDescription(this.#ssm, need.name, options), options.signal),
-        });
-        return;
-      case 'ownParameters':
-        this.#ownParameters.set(need.cluster, {
-          at,
-          answer: await answered(() => listOwnParameters(this.#ssm, need.cluster, options), options.signal),
-        });
-        return;
-      case 'publicBlocked':
-        this.#publicBlocked.set('publicBlocked', {
-          at,
-          answer: await answered(() => readPublicBlocked(this.#ec2, options), options.signal),
-        });
-        return;
-      case 'sharedImages':
-        // A selector that was changed is not asked for again.
-        for (const [key, read] of this.#sharedImages) if (at - read.at > HOUR_MS) this.#sharedImages.delete(key);
-        this.#sharedImages.set(listingKey(need.listing), {
-          at,
-          answer: await answered(() => listShared(this.#ec2, need.listing, options), options.signal),
-        });
-        return;
-      case 'madeFrom':
-        await this.#askMadeFrom(need.sourceIds, at, options);
-        return;
-      case 'encryption':
-        this.#encryption.set('encryption', {
-          at,
-          answer: await answered(() => readEncryption(this.#ec2, options), options.signal),
-        });
-        return;
-      case 'allowedImages':
-        this.#allowedImages.set('allowed', {
-          at,
-          answer: await answered(() => readAllowedImages(this.#ec2, options), options.signal),
-        });
-        return;
       case 'permission':
         await this.#permissions.ask(need.probe, options);
         return;
-      case 'bin':
-        this.#bin.set('bin', { at, answer: await answered(() => this.#readBin(options), options.signal) });
+      case 'madeFrom':
+        forgetOld(this.#reads.madeFrom, at);
+        for (const [id, answer] of await askMadeFrom(this.#services, need, options))
+          this.#reads.madeFrom.set(id, { at, answer });
+        return;
+      case 'sharedImages':
+        // A selector that was changed is not asked for again.
+        forgetOld(this.#reads.sharedImages, at);
+        await this.#askOne(need.kind, need, at, options);
+        return;
+      case 'launchGrants': {
+        const before = this.#reads.launchGrants.get(need.imageId)?.answer;
+        const answer = await this.#askOne(need.kind, need, at, options);
+        if (answer.ok && before?.ok && !isNothing(without(answer.value, before.value)))
+          this.#overlay.usageOutdated(need.imageId);
+        return;
+      }
+      default:
+        await this.#askOne(need.kind, need, at, options);
     }
   }
 
-  /** One listing tells of many; each of them is an answer of its own. */
-  async #askMadeFrom(sourceIds: readonly string[], at: number, options: CallOptions): Promise<void> {
-    for (const [id, read] of this.#madeFrom) if (at - read.at > HOUR_MS) this.#madeFrom.delete(id);
-    const made = await answered(() => listMadeFrom(this.#ec2, sourceIds, options), options.signal);
-    for (const id of sourceIds)
-      this.#madeFrom.set(id, { at, answer: made.ok ? { ok: true, value: made.value.get(id) ?? [] } : made });
+  async #askOne<K extends Kind>(kind: K, need: Needs[K], at: number, options: CallOptions): Promise<Answer<Told[K]>> {
+    const answer = await ask(this.#services, kind, need, options);
+    this.#reads[kind].set(subjectOf(need), { at, answer });
+    return answer;
   }
+}
 
-  async #askLaunchGrants(imageId: string, at: number, options: CallOptions): Promise<void> {
-    const answer = await answered(() => this.#readLaunchGrants(imageId, options), options.signal);
-    const before = this.#launchGrants.get(imageId)?.answer;
-    if (answer.ok && before?.ok && !isNothing(without(answer.value, before.value)))
-      this.#overlay.usageOutdated(imageId);
-    this.#launchGrants.set(imageId, { at, answer });
-  }
-
-  async #readLaunchGrants(imageId: string, options: CallOptions): Promise<LaunchGrants> {
-    const answer = await this.#ec2.send(
-      new DescribeImageAttributeCommand({ ImageId: imageId, Attribute: 'launchPermission' }),
-      options,
-    );
-    return grantsFrom(answer.LaunchPermissions);
-  }
-
-  async #readVolumeGrants(snapshotId: string, options: CallOptions): Promise<readonly string[]> {
-    const answer = await this.#ec2.send(
-      new DescribeSnapshotAttributeCommand({ SnapshotId: snapshotId, Attribute: 'createVolumePermission' }),
-      options,
-    );
-    return (answer.CreateVolumePermissions ?? [])
-      .flatMap(({ UserId }) => (UserId === undefined ? [] : [UserId]))
-      .sort();
-  }
-
-  async #readBin(options: CallOptions): Promise<ReadonlySet<string>> {
-    const ids = new Set<string>();
-    let token: string | undefined;
-    do {
-      const page: ListImagesInRecycleBinCommandOutput = await this.#ec2.send(
-        new ListImagesInRecycleBinCommand({ MaxResults: 1000, ...(token !== undefined && { NextToken: token }) }),
-        options,
-      );
-      for (const { ImageId } of page.Images ?? []) if (ImageId !== undefined) ids.add(ImageId);
-      token = page.NextToken || undefined;
-    } while (token !== undefined);
-    return ids;
-  }
+function forgetOld(reads: Map<string, Read<unknown>>, now: number): void {
+  for (const [key, { at }] of reads) if (now - at > HOUR_MS) reads.delete(key);
 }
 
 /** From 0 to 1, the same for the same id in every process: FNV-1a over its characters. */
@@ -347,12 +231,3 @@ function fractionOf(id: string): number {
 /** A usage report that is being made will be another one soon. */
 const isOpen = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'pending';
-
-async function answered<T>(read: () => Promise<T>, signal: AbortSignal | undefined): Promise<Answer<T>> {
-  try {
-    return { ok: true, value: await read() };
-  } catch (error) {
-    signal?.throwIfAborted();
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
-  }
-}

@@ -3,8 +3,8 @@ import {
   type DescribeImageReferencesCommandOutput,
   type ResourceTypeRequest,
 } from '@aws-sdk/client-ec2';
-import type { Answer, References } from '../policy/model.ts';
-import type { ServiceApi } from './aws-clients.ts';
+import type { References } from '../policy/model.ts';
+import type { CallOptions, ServiceApi } from './aws-clients.ts';
 
 /** Every version of a launch template, and not only the ten newest, which is the default (ec2-facts 8.4). */
 const ALL_VERSIONS: ResourceTypeRequest = {
@@ -12,39 +12,27 @@ const ALL_VERSIONS: ResourceTypeRequest = {
   ResourceTypeOptions: [{ OptionName: 'version-depth', OptionValues: ['10000'] }],
 };
 
-/**
- * What refers to an image in its own account and region. Whatever cannot be read completely is no answer.
- * @throws the reason of the signal, and nothing else
- */
-export async function readReferences(
-  ec2: ServiceApi,
-  imageId: string,
-  signal?: AbortSignal,
-): Promise<Answer<References>> {
+/** What refers to an image in its own account and region, to the last page. @throws AwsError */
+export async function readReferences(ec2: ServiceApi, imageId: string, options: CallOptions = {}): Promise<References> {
   const found: string[] = [];
   let token: string | undefined;
-  try {
-    do {
-      const page: DescribeImageReferencesCommandOutput = await ec2.send(
-        new DescribeImageReferencesCommand({
-          ImageIds: [imageId],
-          IncludeAllResourceTypes: true,
-          ResourceTypes: [ALL_VERSIONS],
-          MaxResults: 1000,
-          ...(token !== undefined && { NextToken: token }),
-        }),
-        { ...(signal && { signal }) },
-      );
-      for (const { ResourceType, Arn } of page.ImageReferences ?? []) {
-        found.push(`${ResourceType ?? 'resource'} ${Arn === undefined ? 'without a name' : nameIn(Arn)}`);
-      }
-      token = page.NextToken || undefined;
-    } while (token !== undefined);
-    return { ok: true, value: found.sort() };
-  } catch (error) {
-    signal?.throwIfAborted();
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
-  }
+  do {
+    const page: DescribeImageReferencesCommandOutput = await ec2.send(
+      new DescribeImageReferencesCommand({
+        ImageIds: [imageId],
+        IncludeAllResourceTypes: true,
+        ResourceTypes: [ALL_VERSIONS],
+        MaxResults: 1000,
+        ...(token !== undefined && { NextToken: token }),
+      }),
+      options,
+    );
+    for (const { ResourceType, Arn } of page.ImageReferences ?? []) {
+      found.push(`${ResourceType ?? 'resource'} ${Arn === undefined ? 'without a name' : nameIn(Arn)}`);
+    }
+    token = page.NextToken || undefined;
+  } while (token !== undefined);
+  return found.sort();
 }
 
 /** `arn:aws:ec2:eu-west-1:111122223333:instance/i-0abc` → `i-0abc`; the names of parameters and recipes have slashes. */

@@ -45,17 +45,18 @@ describe('the references to an image', () => {
           `${reference('ssm:Parameter', `arn:aws:ssm:eu-west-1:${ACCOUNT}:parameter/golden/web`)}</imageReferenceSet>`,
       ),
     );
-    expect(await readReferences(ec2, 'ami-1')).toEqual({
-      ok: true,
-      value: ['ec2:Instance i-0abc', 'ec2:LaunchTemplate lt-1', 'ssm:Parameter golden/web'],
-    });
+    expect(await readReferences(ec2, 'ami-1')).toEqual([
+      'ec2:Instance i-0abc',
+      'ec2:LaunchTemplate lt-1',
+      'ssm:Parameter golden/web',
+    ]);
     const sent = server.requests.filter(({ action }) => action === 'DescribeImageReferences');
     expect(sent.map(({ parameters }) => parameters.get('NextToken'))).toEqual([null, '2', '3']);
   });
 
   it('are asked for in all resource types, and in all versions of launch templates', async () => {
     server.on('DescribeImageReferences', success('<imageReferenceSet/>'));
-    expect(await readReferences(ec2, 'ami-1')).toEqual({ ok: true, value: [] });
+    expect(await readReferences(ec2, 'ami-1')).toEqual([]);
     expect(Object.fromEntries(server.requests.at(-1)?.parameters ?? [])).toMatchObject({
       'ImageId.1': 'ami-1',
       IncludeAllResourceTypes: 'true',
@@ -66,15 +67,14 @@ describe('the references to an image', () => {
   });
 
   it.each([failure(403, 'UnauthorizedOperation'), failure(400, 'InvalidAction'), html(500)])(
-    'are unknown when they cannot be read (%#)',
+    'are no answer when they cannot be read (%#)',
     async (answer) => {
       server.on('DescribeImageReferences', answer);
-      const read = await readReferences(ec2, 'ami-1');
-      expect(read).toMatchObject({ ok: false, why: expect.stringContaining('DescribeImageReferences') });
+      await expect(readReferences(ec2, 'ami-1')).rejects.toThrow('DescribeImageReferences');
     },
   );
 
-  it('are unknown when a later page fails', async () => {
+  it('are no answer when a later page fails', async () => {
     server.on(
       'DescribeImageReferences',
       success(
@@ -82,10 +82,12 @@ describe('the references to an image', () => {
       ),
       failure(403, 'UnauthorizedOperation'),
     );
-    expect((await readReferences(ec2, 'ami-1')).ok).toBe(false);
+    await expect(readReferences(ec2, 'ami-1')).rejects.toThrow('DescribeImageReferences');
   });
 
   it('are not read at all when the signal is aborted', async () => {
-    await expect(readReferences(ec2, 'ami-1', AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped');
+    await expect(readReferences(ec2, 'ami-1', { signal: AbortSignal.abort(new Error('stopped')) })).rejects.toThrow(
+      'stopped',
+    );
   });
 });
