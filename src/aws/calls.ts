@@ -21,15 +21,19 @@ import { requestUsage } from './usage-reports.ts';
 /**
  * Makes the one AWS call of an action, and notes its effect in the inventory. Before what cannot be undone the image is
  * read once more; before a claim, too.
+ * @param options its signal ends only the looks before the call and the waiting for its effect
  * @throws CalledOff when it must not be made any more
  * @throws AwsError when AWS refuses or cannot be reached
  */
-export async function performCall(action: Action, open: OpenTarget, stop: AbortSignal): Promise<void> {
+export async function performCall(
+  action: Action,
+  open: OpenTarget,
+  options: CallOptions & { readonly signal: AbortSignal },
+): Promise<void> {
   const { call } = action;
-  const options: CallOptions = { signal: stop };
   switch (call.do) {
     case 'copy':
-      return await copy(call, open, stop);
+      return await copy(call, open, options.signal);
     case 'adopt':
       return await adopt(call, open, options);
     case 'tag':

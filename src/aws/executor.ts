@@ -2,10 +2,12 @@ import PQueue from 'p-queue';
 import type { Failure } from '../policy/failure.ts';
 import type { Target } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
+import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
 import { CalledOff } from './called-off.ts';
 import { performCall } from './calls.ts';
 import type { OpenTarget } from './inventories.ts';
+import { withPriority } from './with-priority.ts';
 
 /** What the executor asks of whoever owns the plan. */
 export interface Execution {
@@ -18,6 +20,8 @@ export interface Execution {
   readonly confirm: (action: Action) => Promise<string | undefined>;
   /** Aborted: nothing new is started, and what is in hand is finished. */
   readonly stop: AbortSignal;
+  /** Of all calls. Default: normal. */
+  readonly priority?: CallOptions['priority'];
 }
 
 /** What became of the actions of a plan. */
@@ -64,7 +68,8 @@ async function attempt(action: Action, execution: Execution): Promise<'done' | '
       const objection = await execution.confirm(action);
       if (objection !== undefined) return { action, code: 'CalledOff', message: objection, effect: 'retries' };
     }
-    await performCall(action, execution.open(action.target), execution.stop);
+    const { open, stop, priority = 'normal' } = execution;
+    await performCall(action, withPriority(open(action.target), priority), { signal: stop, priority });
     return 'done';
   } catch (error) {
     if (execution.stop.aborted && error === execution.stop.reason) return 'stopped';

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { runWorkers, type WorkQueue } from '../kube/work-queue.ts';
+import { runWorkers, type WorkersOptions } from '../kube/run-workers.ts';
+import type { WorkQueue } from '../kube/work-queue.ts';
 import type { AccountController } from './account-controller.ts';
 
 const WORKERS = 2;
@@ -11,7 +12,7 @@ export async function runAccountWorkers(
   log: Logger,
   end: AbortSignal,
 ): Promise<void> {
-  const run = async (key: string, signal: AbortSignal): Promise<void> => {
+  const run: WorkersOptions['run'] = async (key, { signal }) => {
     try {
       const next = await controller.pass(key, signal);
       queue.forget(key);

@@ -4,6 +4,7 @@ import { conditionsFrom } from '../api/conditions.ts';
 import { toPolicy } from '../api/documents.ts';
 import { ABANDON_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
+import type { CallOptions } from '../aws/aws-clients.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
 import type { Rival } from '../policy/pass.ts';
@@ -70,7 +71,11 @@ export class PolicyController {
   }
 
   /** @throws when Kubernetes cannot be reached or written; what AWS refuses is in the status instead */
-  async pass(key: string, fresh: Freshness, stop: AbortSignal): Promise<Next> {
+  async pass(
+    key: string,
+    fresh: Freshness,
+    { signal: stop, priority }: CallOptions & { readonly signal: AbortSignal },
+  ): Promise<Next> {
     const stored = this.#store.get(key);
     if (!stored) return { kind: 'idle' };
     let policy: AmiPolicy;
@@ -93,6 +98,7 @@ export class PolicyController {
       deletedToday: deletedOn(this.#engine.clients.time.now(), deletions),
       readOnly: this.#readOnly,
       fresh,
+      ...(priority && { priority }),
     };
     const result = await reconcile(this.#engine, request, {
       beforeActing: async (accounts) => {

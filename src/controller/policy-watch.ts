@@ -4,6 +4,18 @@ import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION, FINALIZER, RECONCILE
 /** What a change of a policy object asks for. Status writes and labels ask for nothing. */
 export type Wish = 'nothing' | 'look' | 'lookAfresh';
 
+/**
+ * Whether its user waits for something: what the policy says, or asks for, is not what its status answers to. After a
+ * restart such policies come before all those that are merely looked at again.
+ */
+export function isUnanswered({ metadata, status }: AmiPolicy): boolean {
+  return (
+    metadata.deletionTimestamp !== undefined ||
+    status?.observedGeneration !== metadata.generation ||
+    status?.lastHandledReconcile !== metadata.annotations?.[RECONCILE_ANNOTATION]
+  );
+}
+
 /** @param before the object as it was, undefined when it is new to us */
 export function wishOf(before: AmiPolicy | undefined, now: AmiPolicy): Wish {
   if (!before || before.metadata.uid !== now.metadata.uid) return 'look';

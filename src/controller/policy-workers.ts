@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../ambient/clock.ts';
-import { runWorkers, type WorkQueue } from '../kube/work-queue.ts';
+import { runWorkers, type WorkersOptions } from '../kube/run-workers.ts';
+import type { WorkQueue } from '../kube/work-queue.ts';
 import type { FreshnessLedger } from './freshness-ledger.ts';
 import type { PolicyController } from './policy-controller.ts';
 
@@ -14,10 +15,13 @@ export async function runPolicyWorkers(
   { clock, log, freshness }: { readonly clock: Clock; readonly log: Logger; readonly freshness: FreshnessLedger },
   end: AbortSignal,
 ): Promise<void> {
-  const run = async (key: string, signal: AbortSignal): Promise<void> => {
+  const run: WorkersOptions['run'] = async (key, { priority, signal }) => {
     const begun = clock.monotonic();
     try {
-      const next = await controller.pass(key, freshness.of(key), signal);
+      const next = await controller.pass(key, freshness.of(key), {
+        signal,
+        priority: priority === 'high' ? 'user' : 'normal',
+      });
       freshness.passed(key);
       if (next.kind === 'retry') {
         freshness.failed(key, begun);

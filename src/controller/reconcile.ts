@@ -1,6 +1,7 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
+import type { CallOptions } from '../aws/aws-clients.ts';
 import { execute } from '../aws/executor.ts';
 import type { OpenTarget } from '../aws/inventories.ts';
 import type { Failure } from '../policy/failure.ts';
@@ -33,6 +34,8 @@ export interface Request {
   readonly nodeClasses?: Pick<NodeClasses, 'read'>;
   /** What of the world may be remembered from before. */
   readonly fresh: Freshness;
+  /** Of all calls to AWS. Default: normal. */
+  readonly priority?: CallOptions['priority'];
 }
 
 /** How a pass reaches out of itself. */
@@ -74,6 +77,7 @@ export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): P
   const begunAt = engine.clock.monotonic();
   let { evidence } = given.fresh;
   let { deletedToday } = given;
+  const options: PassOptions = { signal: hooks.stop, ...(given.priority && { priority: given.priority }) };
   const failures: Failure[] = [];
   const began = engine.clients.time.now();
   const begun = new Set<string>();
@@ -83,15 +87,15 @@ export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): P
     let fresh: Look = { ...given.fresh, listing, grants, evidence, isSettled, began };
     const access = resolveAccess(request);
     await lookForDropped(engine, request, access, hooks.stop);
-    let scene = await observeAll(engine, request, access, fresh, hooks.stop);
-    let { input, decision } = await plan(engine, request, scene, fresh, hooks.stop);
+    let scene = await observeAll(engine, request, access, fresh, options);
+    let { input, decision } = await plan(engine, request, scene, fresh, options);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
       listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
       // What was found unused a while ago may be in use by now.
       evidence = Math.max(evidence, begunAt);
       fresh = { ...given.fresh, listing, grants, evidence, isSettled, began };
-      scene = await observeAll(engine, request, access, fresh, hooks.stop);
-      ({ input, decision } = await plan(engine, request, scene, fresh, hooks.stop));
+      scene = await observeAll(engine, request, access, fresh, options);
+      ({ input, decision } = await plan(engine, request, scene, fresh, options));
     }
     const tried = new Set(failures.map(({ action }) => action.id));
     const actions = stillPossible(decision.plan.actions, tried);
@@ -161,6 +165,9 @@ async function lookForDropped(
   }
 }
 
+/** With which all calls of a pass are made. */
+type PassOptions = CallOptions & { readonly signal: AbortSignal };
+
 /** How a pass looks at the world, the same in all its rounds. */
 interface Look extends Freshness {
   /** Whether what is read again from now on shows everything that an earlier process may have written. */
@@ -181,7 +188,7 @@ async function observeAll(
   request: Request,
   grants: (account: string) => Grant,
   fresh: Freshness,
-  stop: AbortSignal,
+  options: PassOptions,
 ): Promise<Scene> {
   const source: Target = request.owner.source;
   const targets = new Map<TargetKey, Target>();
@@ -191,10 +198,10 @@ async function observeAll(
   const sights = await Promise.all(
     [...targets].map(async ([key, target]) => {
       const scope = key === targetKey(source) ? 'own' : 'copies';
-      return [key, await observe(engine, target, grants(target.account), scope, fresh, { signal: stop })] as const;
+      return [key, await observe(engine, target, grants(target.account), scope, fresh, options)] as const;
     }),
   );
-  const nodeClasses = await request.nodeClasses?.read(fresh, stop);
+  const nodeClasses = await request.nodeClasses?.read(fresh, options.signal);
   return {
     ...(nodeClasses && { nodeClasses }),
     views: new Map(sights.map(([key, { view }]) => [key, view])),
@@ -208,19 +215,19 @@ async function plan(
   request: Request,
   scene: Scene,
   fresh: Look,
-  stop: AbortSignal,
+  options: PassOptions,
 ): Promise<{ readonly input: PlanInput; readonly decision: Decision }> {
   for (let round = 1; ; round++) {
     const input = inputOf(engine, request, scene, fresh);
     const decision = makePlan(input);
     if (decision.plan.needs.length === 0 || round > MAX_QUESTIONS) return { input, decision };
-    await Promise.all(decision.plan.needs.map((need) => ask(need, scene, stop)));
-    stop.throwIfAborted();
+    await Promise.all(decision.plan.needs.map((need) => ask(need, scene, options)));
+    options.signal.throwIfAborted();
   }
 }
 
-async function ask(need: Need, scene: Scene, stop: AbortSignal): Promise<void> {
-  await scene.open.get(targetKey(need.target))?.inventory.fetch(need, { signal: stop });
+async function ask(need: Need, scene: Scene, options: PassOptions): Promise<void> {
+  await scene.open.get(targetKey(need.target))?.inventory.fetch(need, options);
 }
 
 function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): PlanInput {
@@ -276,6 +283,7 @@ async function act(
     },
     confirm: hooks.confirm,
     stop: hooks.stop,
+    ...(request.priority && { priority: request.priority }),
   });
   engine.contests.note(done, engine.clients.time.now());
   hooks.acted?.(done, failures);

@@ -132,8 +132,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
         ownerOf: (policy) => policyController.ownerOf(policy),
         readOnly,
         onSwept: (account, concerned) => {
-          accountQueue.add(account);
-          for (const policy of concerned) policyQueue.add(keyOf(policy));
+          accountQueue.add(account, 'low');
+          for (const policy of concerned) policyQueue.add(keyOf(policy), 'low');
         },
       },
       end,
@@ -144,7 +144,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   }
   const resync = (): void => {
     freshness.resync();
-    for (const policy of store.all()) policyQueue.add(keyOf(policy));
+    for (const policy of store.all()) policyQueue.add(keyOf(policy), 'low');
     sweep();
   };
   everyPeriod(clock, options.resyncMs, resync, end);

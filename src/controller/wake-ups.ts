@@ -5,7 +5,7 @@ import type { Reflector } from '../kube/reflector.ts';
 import type { WorkQueue } from '../kube/work-queue.ts';
 import { concernsPolicies } from './account-watch.ts';
 import type { FreshnessLedger } from './freshness-ledger.ts';
-import { wishOf } from './policy-watch.ts';
+import { isUnanswered, wishOf } from './policy-watch.ts';
 
 type Policy = AmiPolicy & KubeObject;
 type Account = AwsAccount & KubeObject;
@@ -33,7 +33,7 @@ export function wakeOnChanges(
     const wish = wishOf(before, object);
     if (before && wish !== 'nothing') wakeRivals(before);
     if (wish === 'lookAfresh') freshness.lookAfresh(key);
-    if (wish !== 'nothing') queues.policies.add(key);
+    if (wish !== 'nothing') queues.policies.add(key, before || isUnanswered(object) ? 'high' : 'low');
   });
   accounts.onChange(({ kind, key, object, before }) => {
     if (kind !== 'deleted' && before && !concernsPolicies(before, object)) return;

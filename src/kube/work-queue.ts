@@ -1,4 +1,3 @@
-import PQueue from 'p-queue';
 import type { Clock } from '../ambient/clock.ts';
 import type { Random } from '../ambient/random.ts';
 
@@ -11,10 +10,19 @@ export interface WorkQueueOptions {
   readonly longestRetryMs?: number;
 }
 
+/** `high`: somebody waits for it. `low`: it is looked at because it was time to. */
+export type Priority = 'high' | 'low';
+
+/** A key that was handed out. */
+export interface Taken {
+  readonly key: string;
+  readonly priority: Priority;
+}
+
 /** What a queue holds at one moment. */
 export interface QueueMetrics {
   /** Keys that wait for a worker. */
-  readonly depth: number;
+  readonly depth: Readonly<Record<Priority, number>>;
   /** Keys that wait for their time. */
   readonly delayed: number;
   /** Keys that a worker has. */
@@ -31,6 +39,15 @@ export interface QueueMetrics {
 
 const DEFAULT_BASE_RETRY_MS = 750;
 const DEFAULT_LONGEST_RETRY_MS = 15 * 60_000;
+/** So many keys of high priority may go before one of low priority that waits. */
+const PATIENCE = 16;
+
+interface Delayed {
+  /** Monotonic milliseconds. */
+  readonly due: number;
+  readonly priority: Priority;
+  readonly cancel: () => void;
+}
 
 /**
  * A queue of keys to look at (not of events), after the work queue of controller-runtime. What it guarantees:
@@ -39,8 +56,11 @@ const DEFAULT_LONGEST_RETRY_MS = 15 * 60_000;
  * 2. However often a key is added while it waits, it is handed out once.
  * 3. A key that is added while a worker has it is handed out again after `done`, once: the worker may have read the
  *    world before it changed.
- * 4. Keys are handed out in the order in which they became ready. None can overtake another for ever.
- * 5. A delayed key becomes ready at the earliest of the times asked for, and `add` means now.
+ * 4. Keys of one priority are handed out in the order in which they became ready, those of high priority before those of
+ *    low. None can overtake another for ever: while a key of low priority waits, it is its turn after every sixteen of
+ *    high priority.
+ * 5. A delayed key becomes ready at the earliest of the times asked for, with the highest of the priorities asked for, and
+ *    `add` means now.
  *
  * So each key is in one or two of these places: **ready** (in line), **running** (with a worker), **again** (with a
  * worker, and to be put in line when that is done), **delayed** (becomes ready by itself at some time). Ready excludes
@@ -51,15 +71,16 @@ export class WorkQueue {
   readonly #random: Random;
   readonly #baseRetryMs: number;
   readonly #longestRetryMs: number;
-  /** By key: since when. In the order in which they are handed out. */
-  readonly #ready = new Map<string, number>();
-  /** By key: since when. */
-  readonly #running = new Map<string, number>();
-  readonly #again = new Set<string>();
-  readonly #delayed = new Map<string, { readonly due: number; readonly cancel: () => void }>();
+  /** By key: since when. Each line in the order in which it is handed out. */
+  readonly #ready: Readonly<Record<Priority, Map<string, number>>> = { high: new Map(), low: new Map() };
+  /** How many of high priority were handed out since the low line last moved, or was empty. */
+  #overtaken = 0;
+  readonly #running = new Map<string, { readonly priority: Priority; readonly since: number }>();
+  readonly #again = new Map<string, Priority>();
+  readonly #delayed = new Map<string, Delayed>();
   /** By key: how often it was retried since it was last forgotten. */
   readonly #failures = new Map<string, number>();
-  readonly #takers = new Set<(key: string | undefined) => void>();
+  readonly #takers = new Set<(taken: Taken | undefined) => void>();
   #draining: { readonly drained: Promise<void>; readonly settle: () => void } | undefined;
   #adds = 0;
   #retries = 0;
@@ -71,33 +92,52 @@ export class WorkQueue {
     this.#longestRetryMs = longestRetryMs ?? DEFAULT_LONGEST_RETRY_MS;
   }
 
-  /** Puts a key in line now. */
-  add(key: string): void {
+  /**
+   * Puts a key in line now.
+   * @param priority default: high. A higher one that the key has, or was to have at a later time, stays.
+   */
+  add(key: string, priority: Priority = 'high'): void {
     if (this.#draining) return;
-    this.#undelay(key);
-    if (this.#ready.has(key) || this.#again.has(key)) return;
-    this.#adds++;
-    if (this.#running.has(key)) this.#again.add(key);
-    else this.#makeReady(key);
-  }
-
-  /** Puts a key in line in `ms` milliseconds. A time that was asked for before stays when it is earlier. */
-  addAfter(key: string, ms: number): void {
-    if (!(ms > 0)) {
-      this.add(key);
-      return;
+    const highest = higher(priority, this.#undelay(key));
+    const waiting = this.#waitingAs(key);
+    if (waiting === undefined) {
+      this.#adds++;
+      if (this.#running.has(key)) this.#again.set(key, highest);
+      else this.#makeReady(key, highest);
+    } else {
+      this.#raise(key, waiting, highest);
     }
-    if (this.#draining || this.#ready.has(key) || this.#again.has(key)) return;
-    const due = this.#clock.monotonic() + ms;
-    const earlier = this.#delayed.get(key);
-    if (earlier && earlier.due <= due) return;
-    this.#undelay(key);
-    this.#delayed.set(key, { due, cancel: this.#clock.after(ms, () => this.add(key)) });
   }
 
   /**
-   * Puts a key in line after a pause that grows with each retry since the last `forget`. The pause is random within the
-   * upper half of what it may be, so that keys which failed together do not come back together.
+   * Puts a key in line in `ms` milliseconds. A time that was asked for before stays when it is earlier.
+   * @param priority default: low. A higher one that the key has, or was to have at another time, stays.
+   */
+  addAfter(key: string, ms: number, priority: Priority = 'low'): void {
+    if (!(ms > 0)) {
+      this.add(key, priority);
+      return;
+    }
+    if (this.#draining) return;
+    const waiting = this.#waitingAs(key);
+    if (waiting !== undefined) {
+      this.#raise(key, waiting, priority);
+      return;
+    }
+    const now = this.#clock.monotonic();
+    const due = Math.min(now + ms, this.#delayed.get(key)?.due ?? Number.POSITIVE_INFINITY);
+    const highest = higher(priority, this.#undelay(key));
+    this.#delayed.set(key, {
+      due,
+      priority: highest,
+      cancel: this.#clock.after(due - now, () => this.add(key, highest)),
+    });
+  }
+
+  /**
+   * Puts a key in line after a pause that grows with each retry since the last `forget`, with the priority that it is
+   * worked on with. The pause is random within the upper half of what it may be, so that keys which failed together do
+   * not come back together.
    * @returns the pause in milliseconds
    */
   retry(key: string): number {
@@ -106,7 +146,7 @@ export class WorkQueue {
     this.#retries++;
     const longest = Math.min(this.#longestRetryMs, this.#baseRetryMs * 2 ** failures);
     const pause = longest * (0.5 + this.#random.next() / 2);
-    this.addAfter(key, pause);
+    this.addAfter(key, pause, this.#running.get(key)?.priority ?? 'low');
     return pause;
   }
 
@@ -119,15 +159,15 @@ export class WorkQueue {
    * Takes the next key; `done` must follow. Waits for one when there is none.
    * @returns undefined when `signal` aborts or the queue is drained
    */
-  get(signal?: AbortSignal): Promise<string | undefined> {
+  get(signal?: AbortSignal): Promise<Taken | undefined> {
     if (signal?.aborted || this.#draining) return Promise.resolve(undefined);
-    const [key] = this.#ready.keys();
-    if (key !== undefined) return Promise.resolve(this.#take(key));
+    const next = this.#take();
+    if (next) return Promise.resolve(next);
     return new Promise((resolve) => {
-      const answer = (key: string | undefined): void => {
+      const answer = (taken: Taken | undefined): void => {
         this.#takers.delete(answer);
         signal?.removeEventListener('abort', onAbort);
-        resolve(key);
+        resolve(taken);
       };
       const onAbort = (): void => answer(undefined);
       signal?.addEventListener('abort', onAbort, { once: true });
@@ -138,7 +178,9 @@ export class WorkQueue {
   /** Gives a key back. */
   done(key: string): void {
     this.#running.delete(key);
-    if (this.#again.delete(key)) this.#makeReady(key);
+    const again = this.#again.get(key);
+    this.#again.delete(key);
+    if (again) this.#makeReady(key, again);
     if (this.#running.size === 0) this.#draining?.settle();
   }
 
@@ -152,7 +194,7 @@ export class WorkQueue {
       this.#draining = { drained: promise, settle: resolve };
       for (const { cancel } of this.#delayed.values()) cancel();
       this.#delayed.clear();
-      this.#ready.clear();
+      for (const line of Object.values(this.#ready)) line.clear();
       this.#again.clear();
       for (const answer of this.#takers) answer(undefined);
       if (this.#running.size === 0) resolve();
@@ -162,87 +204,66 @@ export class WorkQueue {
 
   metrics(): QueueMetrics {
     const now = this.#clock.monotonic();
-    // Both maps are in order of time: what is in line or running longest comes first.
-    const since = (map: ReadonlyMap<string, number>): number => now - (map.values().next().value ?? now);
+    const { high, low } = this.#ready;
+    const longest = (times: Iterable<number>): number => {
+      let earliest = now;
+      for (const time of times) earliest = Math.min(earliest, time);
+      return now - earliest;
+    };
     return {
-      depth: this.#ready.size,
+      depth: { high: high.size, low: low.size },
       delayed: this.#delayed.size,
       running: this.#running.size,
-      oldestMs: since(this.#ready),
-      longestRunningMs: since(this.#running),
+      oldestMs: Math.max(longest(high.values()), longest(low.values())),
+      longestRunningMs: longest(this.#running.values().map(({ since }) => since)),
       adds: this.#adds,
       retries: this.#retries,
     };
   }
 
-  #makeReady(key: string): void {
-    this.#undelay(key);
-    this.#ready.set(key, this.#clock.monotonic());
+  /** The priority with which a key is in line, or will be when its worker is done; undefined when it is not to be. */
+  #waitingAs(key: string): Priority | undefined {
+    if (this.#ready.high.has(key)) return 'high';
+    return this.#ready.low.has(key) ? 'low' : this.#again.get(key);
+  }
+
+  /** What waits with low priority goes to the end of the other line, and has waited since it did. */
+  #raise(key: string, from: Priority, to: Priority): void {
+    if (from === 'high' || to === 'low') return;
+    const since = this.#ready.low.get(key);
+    if (since === undefined) {
+      this.#again.set(key, 'high');
+      return;
+    }
+    this.#ready.low.delete(key);
+    this.#ready.high.set(key, since);
+  }
+
+  #makeReady(key: string, priority: Priority): void {
+    const highest = higher(priority, this.#undelay(key));
+    this.#ready[highest].set(key, this.#clock.monotonic());
     const [answer] = this.#takers;
-    const [next] = this.#ready.keys();
-    if (answer && next !== undefined) answer(this.#take(next));
+    if (answer) answer(this.#take());
   }
 
-  #take(key: string): string {
-    this.#ready.delete(key);
-    this.#running.set(key, this.#clock.monotonic());
-    return key;
+  #take(): Taken | undefined {
+    const { high, low } = this.#ready;
+    const priority = low.size > 0 && (high.size === 0 || this.#overtaken >= PATIENCE) ? 'low' : 'high';
+    const [key] = this.#ready[priority].keys();
+    if (key === undefined) return undefined;
+    this.#overtaken = priority === 'high' && low.size > 0 ? this.#overtaken + 1 : 0;
+    this.#ready[priority].delete(key);
+    this.#running.set(key, { priority, since: this.#clock.monotonic() });
+    return { key, priority };
   }
 
-  #undelay(key: string): void {
-    this.#delayed.get(key)?.cancel();
+  /** @returns the priority that the key was to have */
+  #undelay(key: string): Priority {
+    const delayed = this.#delayed.get(key);
+    delayed?.cancel();
     this.#delayed.delete(key);
+    return delayed?.priority ?? 'low';
   }
 }
 
-export interface WorkersOptions {
-  /** Keys that are worked on at once. */
-  readonly concurrency: number;
-  /**
-   * Works on one key and says what becomes of it: `forget`, `addAfter` and `retry` of the queue are its to call. When it
-   * throws, the key is retried.
-   * @param signal the `signal` of these options
-   */
-  readonly run: (key: string, signal: AbortSignal) => Promise<void>;
-  /** Ends the work: no further key is taken, and what runs should come to an end soon. */
-  readonly signal: AbortSignal;
-  /** Is told what `run` threw. Default: it is only retried. */
-  readonly onPanic?: (key: string, error: unknown) => void;
-}
-
-/**
- * Hands the keys of `queue` to `run`, several at a time, until `signal` aborts. Nothing that `run` does ends the loop.
- * Settles when the last run has ended; the queue is drained then.
- */
-export async function runWorkers(queue: WorkQueue, options: WorkersOptions): Promise<void> {
-  const { concurrency, run, signal, onPanic } = options;
-  const pool = new PQueue({ concurrency });
-  const work = async (key: string): Promise<void> => {
-    try {
-      await run(key, signal);
-    } catch (error) {
-      queue.retry(key);
-      try {
-        onPanic?.(key, error);
-      } catch {
-        // Who is told of a failure must not become another one.
-      }
-    } finally {
-      queue.done(key);
-    }
-  };
-  for (;;) {
-    // A key is taken only when it can start: one that waits in the pool would count as running and hold others up.
-    if (pool.pending >= concurrency)
-      await new Promise<void>((resolve) => pool.addEventListener('next', () => resolve(), { once: true }));
-    const key = await queue.get(signal);
-    if (key === undefined) break;
-    if (signal.aborted) {
-      // It was handed out in the same moment.
-      queue.done(key);
-      break;
-    }
-    void pool.add(() => work(key));
-  }
-  await Promise.all([queue.drain(), pool.onIdle()]);
-}
+const higher = (left: Priority, right: Priority): Priority => (left === 'high' ? left : right);

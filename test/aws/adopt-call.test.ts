@@ -7,7 +7,7 @@ import { FIRST_ATTEMPT } from '../../src/policy/token.ts';
 import { action, IDENTITY } from './actions.ts';
 import { AWAY, type SimulatedAws, SOURCE, simulatedAws } from './simulated-aws.ts';
 
-const STOP = new AbortController().signal;
+const STOP = { signal: new AbortController().signal };
 let aws: SimulatedAws;
 let away: OpenTarget;
 let imageId: string;

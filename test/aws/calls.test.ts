@@ -16,7 +16,7 @@ import { action, copyOf } from './actions.ts';
 import { ACCOUNT, AWAY, HOME, OTHER_ACCOUNT, type SimulatedAws, SOURCE, simulatedAws } from './simulated-aws.ts';
 
 const MINUTE = 60_000;
-const STOP = new AbortController().signal;
+const STOP = { signal: new AbortController().signal };
 
 let aws: SimulatedAws;
 let away: OpenTarget;

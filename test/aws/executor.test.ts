@@ -231,3 +231,11 @@ it('many copies go out at once, without one twice, over two accounts', async () 
   const made = aws.simulator.world().images.filter(({ sourceImageId }) => sourceImageId === SOURCE);
   expect(made.map(({ region }) => region).toSorted()).toEqual(regions.toSorted());
 });
+
+it('all calls of an action have the priority of its plan: what a user waits for overtakes what is merely due', async () => {
+  // The bucket of CreateTags in the home region is used up, so that whoever comes now has to wait.
+  await Promise.all(Array.from({ length: 80 }, () => run([tag('fill')])));
+  const keys = order();
+  await Promise.all([run([tag('due-1')]), run([tag('due-2')]), run([tag('asked')], { priority: 'user' })]);
+  expect(keys.indexOf('asked')).toBeLessThan(keys.indexOf('due-2'));
+});

@@ -10,7 +10,7 @@ import { action, copyOf, IDENTITY } from './actions.ts';
 import { ACCOUNT, AWAY, HOME, type SimulatedAws, SOURCE, simulatedAws } from './simulated-aws.ts';
 
 const MINUTE = 60_000;
-const STOP = new AbortController().signal;
+const STOP = { signal: new AbortController().signal };
 const KEY = `${ACCOUNT}/${AWAY.region} ${SOURCE}`;
 
 let aws: SimulatedAws;

@@ -8,7 +8,7 @@ import { ACCOUNT, AWAY, HOME, type SimulatedAws, simulatedAws } from '../aws/sim
 
 const OWN = { account: ACCOUNT };
 const OWNER: Owner = { cluster: 'cluster-1', namespace: 'platform', name: 'web', uid: 'uid-1', source: HOME };
-const STOP = new AbortController().signal;
+const STOP = { signal: new AbortController().signal };
 
 let aws: SimulatedAws;
 let sweep: Sweep;

@@ -1,9 +1,8 @@
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { sleep } from '../../src/ambient/clock.ts';
 import { seededRandom } from '../../src/ambient/random.ts';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
-import { runWorkers, WorkQueue } from '../../src/kube/work-queue.ts';
+import { type Priority, WorkQueue } from '../../src/kube/work-queue.ts';
 
 const MINUTE = 60_000;
 
@@ -18,9 +17,9 @@ beforeEach(() => {
 /** What `get` gives now, or 'nothing' when it waits. */
 async function taken(from = queue): Promise<string | undefined> {
   const none = new AbortController();
-  const key = from.get(none.signal);
+  const next = from.get(none.signal);
   none.abort();
-  return (await key) ?? 'nothing';
+  return (await next)?.key ?? 'nothing';
 }
 
 describe('a key', () => {
@@ -93,8 +92,11 @@ describe('a key', () => {
   it('goes to a worker that was waiting, and each to another one', async () => {
     const [first, second] = [queue.get(), queue.get()];
     queue.add('a');
-    queue.add('b');
-    expect([await first, await second]).toEqual(['a', 'b']);
+    queue.add('b', 'low');
+    expect([await first, await second]).toEqual([
+      { key: 'a', priority: 'high' },
+      { key: 'b', priority: 'low' },
+    ]);
   });
 
   it('is not lost on a worker that stopped waiting', async () => {
@@ -104,6 +106,87 @@ describe('a key', () => {
     expect(await waiting).toBeUndefined();
     queue.add('a');
     expect(await taken()).toBe('a');
+  });
+});
+
+describe('priorities', () => {
+  /** All that can be taken now, in order. */
+  async function line(): Promise<string> {
+    const keys: (string | undefined)[] = [];
+    while (Object.values(queue.metrics().depth).some((depth) => depth > 0)) keys.push(await taken());
+    return keys.join(' ');
+  }
+
+  it('what somebody waits for goes before what is merely due', async () => {
+    for (const key of ['a', 'b', 'c']) queue.add(key, 'low');
+    queue.add('edited');
+    expect(await line()).toBe('edited a b c');
+  });
+
+  it('a key that is in line with low priority is raised, and does not come twice', async () => {
+    for (const key of ['a', 'b', 'c']) queue.add(key, 'low');
+    queue.add('b');
+    expect(await line()).toBe('b a c');
+  });
+
+  it('what is already raised is not lowered by the next resync', async () => {
+    queue.add('a', 'low');
+    queue.add('b');
+    queue.add('b', 'low');
+    expect(await line()).toBe('b a');
+  });
+
+  it('a change during a pass of low priority counts for the pass after it', async () => {
+    queue.add('a', 'low');
+    expect(await taken()).toBe('a');
+    queue.add('b', 'low');
+    queue.add('a', 'low');
+    queue.add('a');
+    queue.done('a');
+    expect(await line()).toBe('a b');
+  });
+
+  it('a retry has the priority of the pass that failed, also when a resync comes before it', async () => {
+    queue.add('a');
+    expect(await taken()).toBe('a');
+    queue.retry('a');
+    queue.done('a');
+    queue.add('b', 'low');
+    queue.add('a', 'low');
+    expect(await line()).toBe('a b');
+  });
+
+  it('a retry of something unimportant waits behind what somebody waits for', async () => {
+    queue.add('a', 'low');
+    expect(await taken()).toBe('a');
+    const pause = queue.retry('a');
+    queue.done('a');
+    await clock.advance(pause);
+    queue.add('b');
+    expect(await line()).toBe('b a');
+  });
+
+  it('a time that was asked for with high priority keeps it when an earlier one is asked for with low', async () => {
+    queue.addAfter('a', 5_000, 'high');
+    queue.addAfter('a', 1_000);
+    await clock.advance(1_000);
+    queue.add('b', 'low');
+    queue.add('c');
+    expect(await line()).toBe('a c b');
+  });
+
+  it('however many come with high priority, after sixteen of them it is the turn of one with low', async () => {
+    queue.add('patient', 'low');
+    for (let i = 0; i < 40; i++) queue.add(`edit-${i}`);
+    const order = (await line()).split(' ');
+    expect(order.indexOf('patient')).toBe(16);
+  });
+
+  it('those of low priority that wait behind each other each get a turn', async () => {
+    for (const key of ['x', 'y', 'z']) queue.add(key, 'low');
+    for (let i = 0; i < 100; i++) queue.add(`edit-${i}`);
+    const order = (await line()).split(' ');
+    expect(['x', 'y', 'z'].map((key) => order.indexOf(key))).toEqual([16, 33, 50]);
   });
 });
 
@@ -152,7 +235,7 @@ describe('drain', () => {
     queue.addAfter('new', 5);
     expect(await queue.get()).toBeUndefined();
     expect(clock.untilNext()).toBeUndefined();
-    expect(queue.metrics()).toMatchObject({ depth: 0, delayed: 0, running: 0 });
+    expect(queue.metrics()).toMatchObject({ depth: { high: 0, low: 0 }, delayed: 0, running: 0 });
   });
 
   it('waits for what runs, and does not hand that out again', async () => {
@@ -182,40 +265,55 @@ it('the metrics say how much waits and runs, and for how long', async () => {
   queue.addAfter('c', 5_000);
   expect(await taken()).toBe('a');
   await clock.advance(50);
+  queue.add('d', 'low');
   expect(queue.metrics()).toEqual({
-    depth: 1,
+    depth: { high: 1, low: 1 },
     delayed: 1,
     running: 1,
     oldestMs: 50,
     longestRunningMs: 50,
-    adds: 2,
+    adds: 3,
     retries: 0,
   });
 });
 
 describe('whatever is asked of it', () => {
   /**
-   * What the queue promises, said as plainly as possible: for each key the earliest moment it is wanted at, whether a
-   * worker has it, and since when it is in line.
+   * What the queue promises, said as plainly as possible: for each key the earliest moment it is wanted at and how
+   * urgently, whether a worker has it, and the one line of those that wait, searched anew for whose turn it is.
    */
   class Model {
     now = 0;
-    readonly wanted = new Map<string, { due: number; order: number }>();
-    readonly running = new Set<string>();
-    readonly line: string[] = [];
+    readonly wanted = new Map<string, { due: number; order: number; priority: Priority }>();
+    readonly running = new Map<string, Priority>();
+    line: { readonly key: string; readonly priority: Priority }[] = [];
     #order = 0;
+    #overtaken = 0;
 
-    want(key: string, due: number): void {
-      if (this.line.includes(key)) return;
+    want(key: string, due: number, priority: Priority): void {
+      const waiting = this.line.find((each) => each.key === key);
+      if (waiting) {
+        if (priority === 'low' || waiting.priority === 'high') return;
+        this.line = [...this.line.filter((each) => each !== waiting), { key, priority }];
+        return;
+      }
       const before = this.wanted.get(key);
-      if (!before || due < before.due) this.wanted.set(key, { due, order: this.#order++ });
+      const highest = before?.priority === 'high' ? 'high' : priority;
+      const at = before && before.due <= due ? before : { due, order: this.#order++ };
+      // One that waits for its worker stands where it stood.
+      this.wanted.set(key, { ...at, priority: highest });
       this.#lineUp();
     }
 
-    take(): string | undefined {
-      const key = this.line.shift();
-      if (key !== undefined) this.running.add(key);
-      return key;
+    take(): { readonly key: string; readonly priority: Priority } | undefined {
+      const highs = this.line.filter(({ priority }) => priority === 'high');
+      const lows = this.line.filter(({ priority }) => priority === 'low');
+      const next = lows.length > 0 && (highs.length === 0 || this.#overtaken === 16) ? lows[0] : highs[0];
+      if (!next) return undefined;
+      this.#overtaken = next.priority === 'high' && lows.length > 0 ? this.#overtaken + 1 : 0;
+      this.line = this.line.filter((each) => each !== next);
+      this.running.set(next.key, next.priority);
+      return next;
     }
 
     done(key: string): void {
@@ -232,48 +330,66 @@ describe('whatever is asked of it', () => {
       const due = [...this.wanted]
         .filter(([key, { due }]) => due <= this.now && !this.running.has(key))
         .sort(([, left], [, right]) => left.due - right.due || left.order - right.order);
-      for (const [key] of due) {
+      for (const [key, { priority }] of due) {
         this.wanted.delete(key);
-        this.line.push(key);
+        this.line.push({ key, priority });
       }
     }
   }
 
   const key = fc.constantFrom('a', 'b', 'c', 'd');
+  const priority = fc.constantFrom<Priority>('high', 'low');
+  const ms = fc.constantFrom(1, 10, 100, 1_000);
   const step = fc.oneof(
-    fc.record({ do: fc.constant('add' as const), key }),
-    fc.record({ do: fc.constant('addAfter' as const), key, ms: fc.constantFrom(1, 10, 100, 1_000) }),
+    fc.record({ do: fc.constant('add' as const), key, priority }),
+    // Names of its own each time: only so can more than sixteen go before somebody.
+    fc.record({ do: fc.constant('burst' as const), priority }),
+    fc.record({ do: fc.constant('addAfter' as const), key, ms, priority }),
     fc.record({ do: fc.constant('retry' as const), key }),
     fc.record({ do: fc.constant('forget' as const), key }),
-    fc.record({ do: fc.constant('get' as const) }),
-    fc.record({ do: fc.constant('get' as const) }),
+    fc.record({ do: fc.constant('get' as const), count: fc.constantFrom(1, 1, 1, 20) }),
     fc.record({ do: fc.constant('done' as const), nth: fc.nat(3) }),
     fc.record({ do: fc.constant('done' as const), nth: fc.nat(3) }),
-    fc.record({ do: fc.constant('wait' as const), ms: fc.constantFrom(1, 10, 100, 1_000) }),
+    fc.record({ do: fc.constant('wait' as const), ms }),
   );
 
-  it('hands out what the naive model hands out, in the same order', async () => {
+  it('hands out what the naive model hands out, in the same order and with the same priority', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), fc.integer(), async (steps, seed) => {
         const clock = new VirtualClock(0, async () => undefined);
         const queue = new WorkQueue({ clock, random: seededRandom(seed) });
         const model = new Model();
-        const handedOut: [string | undefined, string][] = [];
+        const handedOut: unknown[] = [];
+        const expected: unknown[] = [];
+        let bursts = 0;
         for (const now of steps) {
           if (now.do === 'add') {
-            queue.add(now.key);
-            model.want(now.key, model.now);
+            queue.add(now.key, now.priority);
+            model.want(now.key, model.now, now.priority);
+          } else if (now.do === 'burst') {
+            bursts++;
+            for (let i = 0; i < 20; i++) {
+              queue.add(`${bursts}-${i}`, now.priority);
+              model.want(`${bursts}-${i}`, model.now, now.priority);
+            }
           } else if (now.do === 'addAfter') {
-            queue.addAfter(now.key, now.ms);
-            model.want(now.key, model.now + now.ms);
+            queue.addAfter(now.key, now.ms, now.priority);
+            model.want(now.key, model.now + now.ms, now.priority);
           } else if (now.do === 'retry') {
-            model.want(now.key, model.now + queue.retry(now.key));
+            const priority = model.running.get(now.key) ?? 'low';
+            model.want(now.key, model.now + queue.retry(now.key), priority);
           } else if (now.do === 'forget') {
             queue.forget(now.key);
           } else if (now.do === 'get') {
-            handedOut.push([await taken(queue), model.take() ?? 'nothing']);
+            for (let i = 0; i < now.count; i++) {
+              const none = new AbortController();
+              const next = queue.get(none.signal);
+              none.abort();
+              handedOut.push(await next);
+              expected.push(model.take());
+            }
           } else if (now.do === 'done') {
-            const held = [...model.running][now.nth];
+            const held = [...model.running.keys()][now.nth];
             if (held === undefined) continue;
             queue.done(held);
             model.done(held);
@@ -281,166 +397,15 @@ describe('whatever is asked of it', () => {
             await clock.advance(now.ms);
             model.pass(now.ms);
           }
-          expect(queue.metrics()).toMatchObject({ depth: model.line.length, running: model.running.size });
-          expect(handedOut.map(([is]) => is)).toEqual(handedOut.map(([, should]) => should));
+          const high = model.line.filter(({ priority }) => priority === 'high').length;
+          expect(queue.metrics()).toMatchObject({
+            depth: { high, low: model.line.length - high },
+            running: model.running.size,
+          });
+          expect(handedOut).toEqual(expected);
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 1_000 },
     );
   });
 });
-
-describe('workers', () => {
-  it('take on no more at once than they are allowed, and hold no key that they cannot start', async () => {
-    const stop = new AbortController();
-    let atOnce = 0;
-    let most = 0;
-    const run = async (): Promise<void> => {
-      most = Math.max(most, ++atOnce);
-      await sleep(clock, 10);
-      atOnce--;
-    };
-    for (let i = 0; i < 9; i++) queue.add(`key-${i}`);
-    const ended = runWorkers(queue, { concurrency: 3, run, signal: stop.signal });
-    await clock.advance(5);
-    expect(queue.metrics()).toMatchObject({ depth: 6, running: 3 });
-    await clock.advance(100);
-    expect(queue.metrics()).toMatchObject({ depth: 0, running: 0 });
-    expect(most).toBe(3);
-    stop.abort();
-    await ended;
-  });
-
-  it('retry what throws, tell of it, and go on, also when who is told throws', async () => {
-    const stop = new AbortController();
-    const told: string[] = [];
-    let tries = 0;
-    const run = async (key: string): Promise<void> => {
-      if (key === 'bad' && ++tries <= 2) throw new Error(`no ${tries}`);
-    };
-    const onPanic = (key: string, error: unknown): void => {
-      told.push(`${key}: ${(error as Error).message}`);
-      throw new Error('also here');
-    };
-    queue.add('bad');
-    const ended = runWorkers(queue, { concurrency: 1, run, signal: stop.signal, onPanic });
-    await clock.advance(5_000);
-    expect(tries).toBe(3);
-    expect(told).toEqual(['bad: no 1', 'bad: no 2']);
-    stop.abort();
-    await ended;
-  });
-
-  it('a run that throws before its first await is retried like any other', async () => {
-    const stop = new AbortController();
-    let tries = 0;
-    const run = (): Promise<void> => {
-      if (++tries === 1) throw new Error('at once');
-      return Promise.resolve();
-    };
-    queue.add('a');
-    const ended = runWorkers(queue, { concurrency: 1, run, signal: stop.signal });
-    await clock.advance(1_000);
-    expect(tries).toBe(2);
-    stop.abort();
-    await ended;
-  });
-
-  it('stopping lets the runs under way end, starts none, and leaves nothing behind', async () => {
-    const stop = new AbortController();
-    const ended: string[] = [];
-    const signals: AbortSignal[] = [];
-    const run = async (key: string, signal: AbortSignal): Promise<void> => {
-      signals.push(signal);
-      await sleep(clock, 1_000);
-      ended.push(key);
-    };
-    for (const key of ['a', 'b', 'c']) queue.add(key);
-    queue.addAfter('d', 50);
-    let settled = false;
-    const workers = (async () => {
-      await runWorkers(queue, { concurrency: 2, run, signal: stop.signal });
-      settled = true;
-    })();
-    await clock.advance(10);
-    stop.abort();
-    await clock.advance(10);
-    expect(settled).toBe(false);
-    expect(signals.every((signal) => signal.aborted)).toBe(true);
-    await clock.advance(2_000);
-    await workers;
-    expect(ended).toEqual(['a', 'b']);
-    expect(clock.untilNext()).toBeUndefined();
-  });
-
-  it('that were never let run settle at once', async () => {
-    queue.add('a');
-    const ran: string[] = [];
-    const run = async (key: string): Promise<void> => {
-      ran.push(key);
-    };
-    await runWorkers(queue, { concurrency: 1, run, signal: AbortSignal.abort() });
-    expect(ran).toEqual([]);
-  });
-
-  it('never run a key twice at once, miss no change, and let no key starve', async () => {
-    const change = fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e'), after: fc.constantFrom(0, 1, 7, 40) });
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(change, { maxLength: 40 }),
-        fc.array(fc.record({ lasts: fc.constantFrom(0, 3, 20), fails: fc.boolean() }), { maxLength: 12 }),
-        fc.integer({ min: 1, max: 3 }),
-        fc.integer(),
-        async (changes, fates, concurrency, seed) => {
-          const clock = new VirtualClock(0, soon);
-          const queue = new WorkQueue({ clock, random: seededRandom(seed), baseRetryMs: 10, longestRetryMs: 100 });
-          const stop = new AbortController();
-          const running = new Set<string>();
-          /** By key: what changed last, and what the last run that succeeded had seen. */
-          const truth = new Map<string, number>();
-          const seen = new Map<string, number>();
-          const changedAt = new Map<string, number>();
-          let runs = 0;
-          const run = async (key: string): Promise<void> => {
-            expect(running.has(key)).toBe(false);
-            expect(running.size).toBeLessThan(concurrency);
-            // At worst each of the other four keys goes first, once, for 20 ms.
-            const waited = clock.monotonic() - (changedAt.get(key) ?? clock.monotonic());
-            expect(waited).toBeLessThanOrEqual(5 * 20);
-            changedAt.delete(key);
-            running.add(key);
-            const { lasts, fails } = fates[runs++] ?? { lasts: 0, fails: false };
-            const saw = truth.get(key) ?? 0;
-            await sleep(clock, lasts);
-            running.delete(key);
-            if (fails) throw new Error('as the test wants it');
-            seen.set(key, saw);
-            queue.forget(key);
-          };
-          const panics: unknown[] = [];
-          const onPanic = (_: string, error: unknown): number => panics.push(error);
-          const workers = runWorkers(queue, { concurrency, run, signal: stop.signal, onPanic });
-          for (const { key, after } of changes) {
-            await clock.advance(after);
-            truth.set(key, (truth.get(key) ?? 0) + 1);
-            if (!changedAt.has(key)) changedAt.set(key, clock.monotonic());
-            queue.add(key);
-          }
-          await clock.advance(10_000);
-          expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(truth));
-          expect(panics.map(String)).toEqual(panics.map(() => 'Error: as the test wants it'));
-          expect(runs).toBeLessThanOrEqual(changes.length + panics.length);
-          stop.abort();
-          await workers;
-          expect(clock.untilNext()).toBeUndefined();
-        },
-      ),
-      { numRuns: 150 },
-    );
-  }, 60_000);
-});
-
-/** All of this world runs on promises alone, so a few turns of the event loop are enough. */
-async function soon(): Promise<void> {
-  for (let i = 0; i < 2; i++) await new Promise<void>((resolve) => setImmediate(resolve));
-}
