@@ -8,10 +8,10 @@ export function planText(name: string, result: Result): string {
   const { plan, set } = result.decision;
   const { status } = result.report;
   const { length } = set.versions;
-  const due = plan.actions.length === 0 ? 'nothing to do' : `${plan.actions.length} to do`;
-  const sections: string[] = [
-    `${name}: ${length} ${length === 1 ? 'version' : 'versions'}, targets ready ${status.targetsReady ?? '0/0'}, ${due}`,
-  ];
+  const versions = set.sources ? `${length} ${length === 1 ? 'version' : 'versions'}` : 'source images not seen';
+  const none = plan.blocked.some(({ effect }) => effect !== 'keeps') ? 'nothing can be done' : 'nothing to do';
+  const due = plan.actions.length === 0 ? none : `${plan.actions.length} to do`;
+  const sections: string[] = [`${name}: ${versions}, targets ready ${status.targetsReady ?? '0/0'}, ${due}`];
   if (plan.actions.length > 0) {
     sections.push(
       table(

@@ -206,6 +206,14 @@ describe('amifleet plan', () => {
       /NoSourceImages .*names nothing-\*.*aws ec2 describe-images/,
     ],
   ];
+  it('does not call it nothing to do when nothing can be done, nor count versions that were not seen', async () => {
+    const none = await plan(policy({ ...SPEC, source: { ...SPEC.source, images: { names: ['nothing-*'] } } }));
+    expect(none.stdout).toMatch(/0 versions, targets ready ..2, nothing can be done/);
+    const source = { ...SPEC.source, account: OTHER };
+    const unseen = await plan(policy({ ...SPEC, source }));
+    expect(unseen.stdout).toContain('source images not seen, targets ready 0/2, nothing can be done');
+  });
+
   it.each(unmet)('with %s says so with the remedy, goes on elsewhere, and exits 1', async (_, documents, message) => {
     const { code, stdout, stderr } = await plan(...documents);
     expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
