@@ -7,7 +7,7 @@ import { fromNodeProviderChain } from '@aws-sdk/credential-providers';
 import type { Clock } from '../ambient/clock.ts';
 import type { Random } from '../ambient/random.ts';
 import type { Target } from '../policy/model.ts';
-import { AwsError } from './aws-error.ts';
+import { AwsError, type ErrorClass } from './aws-error.ts';
 import { AwsTime } from './aws-time.ts';
 import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
 import { toAwsError } from './error-table.ts';
@@ -33,6 +33,10 @@ export interface CallReport {
   readonly target: Target;
   /** `ok`, or the code of the error. */
   readonly outcome: string;
+  /** Undefined: it went well. */
+  readonly errorClass?: ErrorClass;
+  /** How long it had to wait for the rate budget, milliseconds. STS calls wait for none. */
+  readonly waitedMs: number;
   /** From sending to the answer, milliseconds. */
   readonly ms: number;
 }
@@ -205,10 +209,12 @@ export class AwsClients {
     const abortable = isChange ? undefined : signal;
     const once = async (): Promise<Output> => {
       const keys = await unlessAborted(this.#credentials.forAccount(access), signal);
+      const askedAt = this.#clock.monotonic();
       await this.#budget.acquire(target, action, { priority, ...(signal && { signal }) });
+      const waitedMs = this.#clock.monotonic() - askedAt;
       if (isChange && !this.#mayWrite()) throw notLeader(action, target);
       try {
-        return await this.#measured(action, target, () => send(client, command, abortable));
+        return await this.#measured(action, target, () => send(client, command, abortable), waitedMs);
       } catch (thrown) {
         abortable?.throwIfAborted();
         if (saysExpired(thrown, action, target)) this.#credentials.drop(access, keys);
@@ -229,17 +235,19 @@ export class AwsClients {
     }
   }
 
-  async #measured<T>(action: string, target: Target, request: () => Promise<T>): Promise<T> {
+  async #measured<T>(action: string, target: Target, request: () => Promise<T>, waitedMs = 0): Promise<T> {
     const sentAt = this.#clock.monotonic();
-    const report = (outcome: string): void =>
-      this.#onCall({ action, target, outcome, ms: this.#clock.monotonic() - sentAt });
+    const report = (outcome: string, errorClass?: ErrorClass): void => {
+      const ms = this.#clock.monotonic() - sentAt;
+      this.#onCall({ action, target, outcome, ...(errorClass && { errorClass }), ms, waitedMs });
+    };
     let answer: T;
     try {
       answer = await request();
     } catch (thrown) {
-      const { code, class: kind } = toAwsError(thrown, action, target);
-      if (kind === 'throttle') this.#budget.throttled(target, action);
-      report(code);
+      const { code, class: errorClass } = toAwsError(thrown, action, target);
+      if (errorClass === 'throttle') this.#budget.throttled(target, action);
+      report(code, errorClass);
       throw thrown;
     }
     report('ok');

@@ -1,5 +1,6 @@
 import type { Target } from '../policy/model.ts';
 import { AwsError, type AwsFailure, type ErrorClass } from './aws-error.ts';
+import { hideCredentials } from './hide-credentials.ts';
 
 /** The codes of ec2-facts, section 12, and those of STS. A code that is not listed is judged by its shape and HTTP status. */
 const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
@@ -94,6 +95,20 @@ const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
     codes.map((code) => [code, kind as ErrorClass] as const),
   ),
 );
+
+/** The codes that are ours, or that mean something else than a failure. */
+const OWN_CODES: ReadonlySet<string> = new Set([
+  'UnknownRegion',
+  'Timeout',
+  'ConnectionFailed',
+  'NoCredentials',
+  'NotSupportedByEndpoint',
+  'UnreadableAnswer',
+  'DryRunOperation',
+]);
+
+/** Whether a code is one of the closed list that may be the label of a metric; AWS has others without number. */
+export const isKnownCode = (code: string): boolean => CLASSES.has(code) || OWN_CODES.has(code);
 
 const REMEDIES: Readonly<Record<ErrorClass, string>> = {
   throttle: 'It is tried again, more slowly',
@@ -261,9 +276,8 @@ function readable(message: string, secrets: readonly string[]): string {
     .replaceAll(/\s*Deserialization error: to see the raw response[\s\S]*$/g, '')
     .replaceAll(/\s*Encoded authorization failure message: \S+/gi, '')
     .replaceAll(/\(?request[ _-]?id\W*[0-9a-f-]{36}\)?/gi, '')
-    .replaceAll(/\b(AKIA|ASIA)[A-Z0-9]{12,}\b/g, '<access key>')
-    .replaceAll(/\b(IQoJ|FwoG|FQoG|AQoD)[A-Za-z0-9+/=]{16,}/g, '<session token>')
     .replaceAll(/\s+/g, ' ')
     .trim();
+  text = hideCredentials(text);
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }

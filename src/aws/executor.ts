@@ -2,6 +2,7 @@ import PQueue from 'p-queue';
 import type { Failure } from '../policy/failure.ts';
 import type { Target } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
+import { type Audit, audited } from './audit.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
 import { CalledOff } from './called-off.ts';
@@ -18,6 +19,8 @@ export interface Execution {
    * more, or undefined when it may.
    */
   readonly confirm: (action: Action) => Promise<string | undefined>;
+  /** Is told of everything that is taken away. Default: nobody is. */
+  readonly audit?: Audit | undefined;
   /** Aborted: nothing new is started, and what is in hand is finished. */
   readonly stop: AbortSignal;
   /** Of all calls. Default: normal. */
@@ -68,8 +71,9 @@ async function attempt(action: Action, execution: Execution): Promise<'done' | '
       const objection = await execution.confirm(action);
       if (objection !== undefined) return { action, code: 'CalledOff', message: objection, effect: 'retries' };
     }
-    const { open, stop, priority = 'normal' } = execution;
-    await performCall(action, withPriority(open(action.target), priority), { signal: stop, priority });
+    const { open, audit, stop, priority = 'normal' } = execution;
+    const target = withPriority(open(action.target), priority);
+    await performCall(action, audit ? audited(target, action, audit) : target, { signal: stop, priority });
     return 'done';
   } catch (error) {
     if (execution.stop.aborted && error === execution.stop.reason) return 'stopped';

@@ -1,6 +1,7 @@
 import type { Clock } from '../ambient/clock.ts';
 import { type Tags, type Target, targetKey } from '../policy/model.ts';
 import type { AwsClients, TargetServices } from './aws-clients.ts';
+import type { Census } from './census.ts';
 import type { AccountAccess } from './credentials.ts';
 import type { Scope } from './listing.ts';
 import { SETTLES_WITHIN_MS } from './overlay.ts';
@@ -10,6 +11,12 @@ import { TargetInventory } from './target-inventory.ts';
 export interface OpenTarget extends TargetServices {
   readonly inventory: TargetInventory;
   readonly clock: Clock;
+}
+
+export interface TargetCensus {
+  readonly target: Target;
+  readonly listedAt: number;
+  readonly census: Census;
 }
 
 /** The inventories of all targets: one for each target and way to reach it, whoever asks. */
@@ -68,6 +75,23 @@ export class Inventories {
       for (const { id, tags } of inventory.view().images.values()) if (isWanted(tags)) ids.add(id);
     }
     return ids.size;
+  }
+
+  /**
+   * What is known of a cluster in each target that was ever listed, and when that listing was begun, monotonic
+   * milliseconds. Of several ways to reach a target the one that was listed last counts.
+   */
+  censuses(cluster: string): readonly TargetCensus[] {
+    const newest = new Map<string, TargetCensus>();
+    for (const { ec2, inventory } of this.#open.values()) {
+      const { target } = ec2;
+      const { listedAt } = inventory;
+      const census = inventory.census(cluster);
+      if (listedAt === undefined || !census) continue;
+      const other = newest.get(targetKey(target));
+      if (!other || other.listedAt < listedAt) newest.set(targetKey(target), { target, listedAt, census });
+    }
+    return [...newest.values()];
   }
 
   /** Targets in which, by what was last listed there, something has tags that `isWanted` accepts. */

@@ -12,6 +12,8 @@ export interface BucketReading {
   readonly action: string;
   /** Calls that could be made at once. */
   readonly tokens: number;
+  /** The most that `tokens` can be. */
+  readonly capacity: number;
   /** Tokens that come back in a second, now. */
   readonly refill: number;
   readonly waiting: number;
@@ -136,8 +138,15 @@ export class RateBudget {
   read(): BucketReading[] {
     return [...this.#buckets.values()].map((bucket) => {
       this.#fill(bucket);
-      const { target, action, tokens } = bucket;
-      return { target, action, tokens, refill: refillOf(bucket), waiting: waiting(bucket) };
+      const { target, action, tokens, size } = bucket;
+      return {
+        target,
+        action,
+        tokens,
+        capacity: size.burst * SHARE,
+        refill: refillOf(bucket),
+        waiting: waiting(bucket),
+      };
     });
   }
 

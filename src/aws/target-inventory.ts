@@ -7,6 +7,7 @@ import { type Attempt, attemptIn, nextAttempt } from '../policy/token.ts';
 import { foreignKey } from '../policy/versions.ts';
 import { Answers, type AnswersFrom } from './answers.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
+import { type Census, censusOf } from './census.ts';
 import { describeById, imagesById, listImages, listSnapshots, type Scope } from './listing.ts';
 import { Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
 
@@ -37,6 +38,8 @@ export class TargetInventory {
   readonly #answers: Answers;
   readonly #lost = new Map<string, Attempt>();
   readonly #confirmedGone = new Set<string>();
+  /** Of which listing, and for which cluster, the census was taken last. */
+  #counted: { readonly listing: Listing; readonly cluster: string; readonly census: Census } | undefined;
 
   constructor(services: TargetServices, clock: Clock, awsNow: () => number, scope: Scope) {
     this.#ec2 = services.ec2;
@@ -163,6 +166,22 @@ export class TargetInventory {
   owners(): readonly Tags[] {
     const made = this.overlay.unseen().map(({ image }) => image.tags);
     return [...(this.#listing?.owners ?? []), ...made];
+  }
+
+  /**
+   * What the last listing shows of a cluster, and beside it the copies that were begun since; undefined before the first.
+   * It is counted once for each listing, however often it is asked for.
+   */
+  census(cluster: string): Census | undefined {
+    const listing = this.#listing;
+    if (!listing) return undefined;
+    if (this.#counted?.listing !== listing || this.#counted.cluster !== cluster) {
+      const census = censusOf(listing.images.values(), listing.snapshots.values(), cluster);
+      this.#counted = { listing, cluster, census };
+    }
+    const { census } = this.#counted;
+    const begun = this.overlay.unseen().filter(({ image }) => !listing.images.has(image.id)).length;
+    return { ...census, images: census.images + begun, copying: census.copying + begun };
   }
 
   /** Copies that are known to be lost, by `foreignKey`: the attempt that comes next. */

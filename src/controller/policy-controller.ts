@@ -4,6 +4,7 @@ import { conditionsFrom } from '../api/conditions.ts';
 import { toPolicy } from '../api/documents.ts';
 import { ABANDON_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
+import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
@@ -52,6 +53,7 @@ export class PolicyController {
   readonly #nodeClasses: Pick<NodeClasses, 'read'>;
   readonly #cluster: string;
   readonly #readOnly: boolean;
+  readonly #auditOf: ((key: string) => Audit) | undefined;
   readonly #onResult: (key: string, result: Result) => void;
 
   constructor(options: {
@@ -60,6 +62,8 @@ export class PolicyController {
     readonly nodeClasses: Pick<NodeClasses, 'read'>;
     readonly cluster: string;
     readonly readOnly: boolean;
+    /** Who is told of everything that is taken away for a policy. Default: nobody is. */
+    readonly auditOf?: (key: string) => Audit;
     readonly onResult?: (key: string, result: Result) => void;
   }) {
     this.#engine = options.engine;
@@ -67,6 +71,7 @@ export class PolicyController {
     this.#nodeClasses = options.nodeClasses;
     this.#cluster = options.cluster;
     this.#readOnly = options.readOnly;
+    this.#auditOf = options.auditOf;
     this.#onResult = options.onResult ?? ((): void => undefined);
   }
 
@@ -112,6 +117,7 @@ export class PolicyController {
         await this.#store.writeStatus(policy, { ...(policy.status ?? { observedGeneration: -1 }), deletions });
       },
       confirm: (action) => this.#confirm(policy, action),
+      audit: this.#auditOf?.(key),
       acted: (done, failures) => this.#store.record(policy, done, failures),
       stop,
     });

@@ -1,6 +1,7 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
+import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 import { execute } from '../aws/executor.ts';
 import type { OpenTarget } from '../aws/inventories.ts';
@@ -46,6 +47,8 @@ export interface Hooks {
   readonly beforeDeleting: (versions: readonly string[]) => Promise<void>;
   /** Reads the policy once more; why an action must not be carried out any more. */
   readonly confirm: (action: Action) => Promise<string | undefined>;
+  /** Is told of everything that is taken away. Default: nobody is. */
+  readonly audit?: Audit | undefined;
   readonly acted?: (done: readonly Action[], failures: readonly Failure[]) => void;
   readonly stop: AbortSignal;
 }
@@ -282,6 +285,7 @@ async function act(
       return open;
     },
     confirm: hooks.confirm,
+    audit: hooks.audit,
     stop: hooks.stop,
     ...(request.priority && { priority: request.priority }),
   });

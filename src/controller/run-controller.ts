@@ -14,11 +14,13 @@ import type { Transport } from '../kube/transport.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import { AccountController } from './account-controller.ts';
 import { runAccountWorkers } from './account-workers.ts';
+import { auditLog } from './audit-log.ts';
 import { clusterIdOf } from './cluster-id.ts';
 import type { Engine } from './engine.ts';
 import { FreshnessLedger } from './freshness-ledger.ts';
 import { KubePolicyStore } from './kube-policy-store.ts';
 import { NodeClasses } from './node-classes.ts';
+import type { ControllerName, Observer } from './observer.ts';
 import { PolicyController } from './policy-controller.ts';
 import { runPolicyWorkers } from './policy-workers.ts';
 import type { Result } from './reconcile.ts';
@@ -42,12 +44,8 @@ export interface ControllerOptions {
   readonly resyncMs: number;
   /** Milliseconds within which permissions that somebody has changed are found. */
   readonly verifyMs: number;
-  /** The caches are filled: from here on a standby can take over at once. */
-  readonly onReady?: () => void;
-  /** This replica is the one that works. */
-  readonly onLeading?: () => void;
-  readonly onResult?: (key: string, result: Result) => void;
-  readonly onGone?: (key: string) => void;
+  /** Default: nobody watches. */
+  readonly observer?: Observer | undefined;
 }
 
 /**
@@ -56,7 +54,7 @@ export interface ControllerOptions {
  *   runs it starts it anew
  */
 export async function runController(options: ControllerOptions, stop: AbortSignal): Promise<void> {
-  const { engine, random, log, readOnly } = options;
+  const { engine, random, log, readOnly, observer } = options;
   const { clock } = engine;
   const turn = new Turn(options.transport, { clock, random, log, lease: options.lease });
   const transport = fencedTransport(options.transport, () => turn.mayWrite());
@@ -83,10 +81,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     nodeClasses: new NodeClasses(transport, clock),
     cluster,
     readOnly,
-    onResult: (key, result) => {
-      logResult(log, key, result);
-      options.onResult?.(key, result);
-    },
+    auditOf: auditLog(log, (act, outcome) => observer?.acted(act, outcome)),
+    onResult: (key, result) => logResult(log, key, result),
   });
   const accountController = new AccountController(
     engine,
@@ -100,21 +96,33 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     cluster,
   );
 
-  const policyQueue = new WorkQueue({ clock, random });
-  const accountQueue = new WorkQueue({ clock, random });
+  const queueOf = (controller: ControllerName): WorkQueue =>
+    new WorkQueue({
+      clock,
+      random,
+      onTaken: (ms) => observer?.waited(controller, ms),
+      onDone: (ms) => observer?.worked(controller, ms),
+    });
+  const policyQueue = queueOf('amipolicy');
+  const accountQueue = queueOf('awsaccount');
   const freshness = new FreshnessLedger(clock, options.verifyMs);
   wakeOnChanges(
     { policies: policyView, accounts: accountView },
     { policies: policyQueue, accounts: accountQueue },
-    { freshness, onGone: options.onGone },
+    freshness,
   );
+  observer?.began({
+    engine,
+    cluster,
+    queues: { amipolicy: policyQueue, awsaccount: accountQueue },
+    views: { amipolicy: policyView, awsaccount: accountView },
+    policies: () => store.all(),
+    leads: () => turn.mayWrite(),
+  });
   policyView.start();
   accountView.start();
   await Promise.race([Promise.all([policyView.synced, accountView.synced]), aborted(stop)]);
-  if (!stop.aborted) {
-    options.onReady?.();
-    log.info({ cluster, policies: store.all().length, readOnly }, 'controller is ready');
-  }
+  if (!stop.aborted) log.info({ cluster, policies: store.all().length, readOnly }, 'controller is ready');
 
   // A standby waits here, with its caches filled.
   const { end, takesOver } = await turn.begin(stop);
@@ -138,10 +146,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       },
       end,
     );
-  if (!end.aborted) {
-    options.onLeading?.();
-    sweep();
-  }
+  if (!end.aborted) sweep();
   const resync = (): void => {
     freshness.resync();
     for (const policy of store.all()) policyQueue.add(keyOf(policy), 'low');
@@ -149,8 +154,18 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   };
   everyPeriod(clock, options.resyncMs, resync, end);
   await Promise.all([
-    runPolicyWorkers(policyQueue, policyController, { clock, log, freshness }, end),
-    runAccountWorkers(accountQueue, accountController, log, end),
+    runPolicyWorkers(
+      policyQueue,
+      policyController,
+      { clock, random, log, freshness, onPassed: (ending, ms) => observer?.passed('amipolicy', ending, ms) },
+      end,
+    ),
+    runAccountWorkers(
+      accountQueue,
+      accountController,
+      { clock, random, log, onPassed: (ending, ms) => observer?.passed('awsaccount', ending, ms) },
+      end,
+    ),
   ]);
   await recorder.stop();
   // Only now: until here work in hand was finished under the lease.

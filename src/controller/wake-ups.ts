@@ -14,7 +14,7 @@ type Account = AwsAccount & KubeObject;
 export function wakeOnChanges(
   { policies, accounts }: { readonly policies: Reflector<Policy>; readonly accounts: Reflector<Account> },
   queues: { readonly policies: WorkQueue; readonly accounts: WorkQueue },
-  { freshness, onGone }: { readonly freshness: FreshnessLedger; readonly onGone?: ((key: string) => void) | undefined },
+  freshness: FreshnessLedger,
 ): void {
   /** What a policy lets go of, one that stood off may take. */
   const wakeRivals = ({ spec }: Policy): void => {
@@ -26,7 +26,6 @@ export function wakeOnChanges(
     if (kind === 'deleted') {
       queues.policies.forget(key);
       freshness.forget(key);
-      onGone?.(key);
       wakeRivals(object);
       return;
     }

@@ -7,7 +7,7 @@ import { CredentialSource, type Credentials } from './credential-source.ts';
 import { KubeError } from './errors.ts';
 import { httpCall, type Outcome } from './http-call.ts';
 import { retryAfterMs } from './status-failure.ts';
-import type { KubeRequest, KubeResponse, Transport } from './transport.ts';
+import type { KubeRequest, KubeResponse, KubeTry, Transport } from './transport.ts';
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_TRIES = 4;
@@ -23,6 +23,8 @@ export interface KubeTransportOptions {
   readonly userAgent: string;
   /** Default: the machine's randomness. */
   readonly random?: Random;
+  /** Is told of every try of every call. */
+  readonly onTry?: (made: KubeTry) => void;
 }
 
 /**
@@ -46,12 +48,13 @@ class KubeTransport implements Transport {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #userAgent: string;
+  readonly #onTry: ((made: KubeTry) => void) | undefined;
   readonly #agents: AgentPool;
   /** One for each call under way, its answer included. */
   readonly #calls = new Set<AbortController>();
   #closed = false;
 
-  constructor(config: KubeConfig, { clock, userAgent, random = systemRandom }: KubeTransportOptions) {
+  constructor(config: KubeConfig, { clock, userAgent, random = systemRandom, onTry }: KubeTransportOptions) {
     const cluster = config.getCurrentCluster();
     if (!cluster) throw new Error('the kubeconfig has no current cluster: set its current-context');
     this.#server = new URL(cluster.server);
@@ -59,6 +62,7 @@ class KubeTransport implements Transport {
     this.#clock = clock;
     this.#random = random;
     this.#userAgent = userAgent;
+    this.#onTry = onTry;
     this.#agents = new AgentPool(this.#server.protocol, cluster.proxyUrl);
   }
 
@@ -112,7 +116,7 @@ class KubeTransport implements Transport {
     const credentials = await this.#credentials.current();
     signal.throwIfAborted();
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
-    return httpCall({
+    const outcome = await httpCall({
       what: `${request.method} ${request.path}`,
       options: this.#requestOptions(request, body, credentials),
       body,
@@ -121,6 +125,9 @@ class KubeTransport implements Transport {
       signal,
       onSocket: (socket) => this.#agents.watch(socket),
     });
+    const status = outcome.kind === 'answer' ? outcome.response.status : undefined;
+    this.#onTry?.({ method: request.method, status });
+    return outcome;
   }
 
   #requestOptions(

@@ -58,6 +58,26 @@ export function courseAfter(outcome: Outcome, failures: number): Course {
   }
 }
 
+/**
+ * Why a list or a watch has to be begun anew: the server **ended** it, as it does after its time; it was **silent** for
+ * too long; what it was to go on from has **expired**; or it **failed**.
+ */
+export type Restart = 'ended' | 'silent' | 'expired' | 'failed';
+
+/** Undefined: nothing ends with this outcome. */
+export function restartAfter(outcome: Outcome): Restart | undefined {
+  switch (outcome.kind) {
+    case 'listed':
+      return undefined;
+    case 'watchEnded':
+      return 'ended';
+    case 'watchSilent':
+      return 'silent';
+    default:
+      return isGone(outcome.error) ? 'expired' : 'failed';
+  }
+}
+
 function courseAfterFailedWatch(outcome: Outcome & { readonly kind: 'watchFailed' }, failures: number): Course {
   const { error, lastedMs, opened, resourceVersion } = outcome;
   const healthy = lastedMs >= HEALTHY_MS;

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../ambient/clock.ts';
 import { between, type Random } from '../ambient/random.ts';
 import { type KubeObject, keyOf } from './kube-object.ts';
 import { IndexedStore, type IndexTerms, type ObjectStore } from './object-store.ts';
-import { type Course, courseAfter, type Outcome } from './reflector-step.ts';
+import { type Course, courseAfter, type Outcome, type Restart, restartAfter } from './reflector-step.ts';
 import type { ResourceClient } from './resource-client.ts';
 import { isNotAfter } from './resource-version.ts';
 import type { WatchEvent } from './watch-events.ts';
@@ -64,6 +64,7 @@ export class Reflector<T extends KubeObject> {
   readonly #listeners = new Set<(change: Change<T>) => void>();
   #life: Life = { kind: 'idle' };
   #lastContact: number | undefined;
+  readonly #restarts: Record<Restart, number> = { ended: 0, silent: 0, expired: 0, failed: 0 };
 
   constructor(client: ResourceClient<T>, options: ReflectorOptions<T>) {
     this.#client = client;
@@ -87,6 +88,11 @@ export class Reflector<T extends KubeObject> {
   /** When the server last gave a sign of life, in the clock's monotonic milliseconds; undefined before the first. */
   lastContact(): number | undefined {
     return this.#lastContact;
+  }
+
+  /** How often a list or a watch had to be begun anew since the start, by what had ended the one before. */
+  restarts(): Readonly<Record<Restart, number>> {
+    return this.#restarts;
   }
 
   /** Starts it; a second call changes nothing. @throws Error when it was stopped. */
@@ -113,6 +119,8 @@ export class Reflector<T extends KubeObject> {
       const outcome = step.kind === 'list' ? await this.#list(signal) : await this.#watch(step.resourceVersion, signal);
       if (signal.aborted) return;
       if (outcome.kind === 'listFailed' || outcome.kind === 'watchFailed') this.#report(outcome.error);
+      const restart = restartAfter(outcome);
+      if (restart) this.#restarts[restart]++;
       course = courseAfter(outcome, course.failures);
       if (outcome.kind !== 'listed') await this.#pause(course, signal);
     }

@@ -22,6 +22,13 @@ export interface KubeRequest {
   readonly tries?: number;
 }
 
+/** One try of a call, for metrics. */
+export interface KubeTry {
+  readonly method: KubeRequest['method'];
+  /** The HTTP status of the answer; undefined: there was none. */
+  readonly status: number | undefined;
+}
+
 /** An answer whose headers are here. Exactly one of `text` and `lines` must be read, to its end or until it fails. */
 export interface KubeResponse {
   readonly status: number;

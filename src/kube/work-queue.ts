@@ -8,6 +8,10 @@ export interface WorkQueueOptions {
   readonly baseRetryMs?: number;
   /** No pause before a retry is longer than this, in milliseconds. Default: 15 minutes. */
   readonly longestRetryMs?: number;
+  /** Is told of each key that is handed out for how long it has waited in line, in milliseconds. */
+  readonly onTaken?: (waitedMs: number) => void;
+  /** Is told of each key that is given back for how long a worker had it, in milliseconds. */
+  readonly onDone?: (workedMs: number) => void;
 }
 
 /** `high`: somebody waits for it. `low`: it is looked at because it was time to. */
@@ -31,6 +35,8 @@ export interface QueueMetrics {
   readonly oldestMs: number;
   /** For how long the longest-running key has run, in milliseconds; 0 when none runs. */
   readonly longestRunningMs: number;
+  /** For how long all keys that run have run, added up, in milliseconds. */
+  readonly unfinishedMs: number;
   /** How often a key was put in line, since the start. Adding one that already waits counts for nothing. */
   readonly adds: number;
   /** How often `retry` was called, since the start. */
@@ -71,6 +77,8 @@ export class WorkQueue {
   readonly #random: Random;
   readonly #baseRetryMs: number;
   readonly #longestRetryMs: number;
+  readonly #onTaken: ((waitedMs: number) => void) | undefined;
+  readonly #onDone: ((workedMs: number) => void) | undefined;
   /** By key: since when. Each line in the order in which it is handed out. */
   readonly #ready: Readonly<Record<Priority, Map<string, number>>> = { high: new Map(), low: new Map() };
   /** How many of high priority were handed out since the low line last moved, or was empty. */
@@ -85,11 +93,13 @@ export class WorkQueue {
   #adds = 0;
   #retries = 0;
 
-  constructor({ clock, random, baseRetryMs, longestRetryMs }: WorkQueueOptions) {
+  constructor({ clock, random, baseRetryMs, longestRetryMs, onTaken, onDone }: WorkQueueOptions) {
     this.#clock = clock;
     this.#random = random;
     this.#baseRetryMs = baseRetryMs ?? DEFAULT_BASE_RETRY_MS;
     this.#longestRetryMs = longestRetryMs ?? DEFAULT_LONGEST_RETRY_MS;
+    this.#onTaken = onTaken;
+    this.#onDone = onDone;
   }
 
   /**
@@ -177,7 +187,9 @@ export class WorkQueue {
 
   /** Gives a key back. */
   done(key: string): void {
+    const given = this.#running.get(key);
     this.#running.delete(key);
+    if (given) this.#onDone?.(this.#clock.monotonic() - given.since);
     const again = this.#again.get(key);
     this.#again.delete(key);
     if (again) this.#makeReady(key, again);
@@ -216,6 +228,7 @@ export class WorkQueue {
       running: this.#running.size,
       oldestMs: Math.max(longest(high.values()), longest(low.values())),
       longestRunningMs: longest(this.#running.values().map(({ since }) => since)),
+      unfinishedMs: this.#running.values().reduce((sum, { since }) => sum + now - since, 0),
       adds: this.#adds,
       retries: this.#retries,
     };
@@ -252,8 +265,10 @@ export class WorkQueue {
     const [key] = this.#ready[priority].keys();
     if (key === undefined) return undefined;
     this.#overtaken = priority === 'high' && low.size > 0 ? this.#overtaken + 1 : 0;
+    const now = this.#clock.monotonic();
+    this.#onTaken?.(now - (this.#ready[priority].get(key) ?? now));
     this.#ready[priority].delete(key);
-    this.#running.set(key, { priority, since: this.#clock.monotonic() });
+    this.#running.set(key, { priority, since: now });
     return { key, priority };
   }
 

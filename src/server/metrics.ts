@@ -1,70 +1,74 @@
-import { Counter, Gauge, Registry } from '@prometheus-io/client';
+import { Registry } from '@prometheus-io/client';
+import type { Clock } from '../ambient/clock.ts';
+import type { ActOutcome, DestructiveAct } from '../aws/audit.ts';
+import type { CallReport } from '../aws/aws-clients.ts';
+import type { ControllerName, Observer, Parts, PassEnding } from '../controller/observer.ts';
+import type { KubeTry } from '../kube/transport.ts';
+import type { EventLoopWatch } from './event-loop-watch.ts';
+import { AwsMetrics } from './metrics/aws-metrics.ts';
+import { fleetMetrics } from './metrics/fleet-metrics.ts';
+import { KubeMetrics } from './metrics/kube-metrics.ts';
+import { PassMetrics } from './metrics/pass-metrics.ts';
+import { pulledGauge } from './metrics/pulled.ts';
 
-/** What a controller tells about itself. Labels have few values: no image ids, no messages. */
-export class Metrics {
+/**
+ * What a controller tells about itself (docs/metrics.md). Labels have few values: policies by namespace and name,
+ * accounts, regions, actions and stable codes; never an id of a thing, an ARN or a message.
+ */
+export class Metrics implements Observer {
   readonly registry = new Registry();
-  readonly #calls = new Counter({
-    name: 'amifleet_aws_calls_total',
-    help: 'AWS calls by action, account, region and outcome (ok or the error code).',
-    labelNames: ['action', 'account', 'region', 'outcome'] as const,
-    registers: [this.registry],
-  });
-  readonly #passes = new Counter({
-    name: 'amifleet_passes_total',
-    help: 'Passes over policies.',
-    labelNames: ['namespace', 'name'] as const,
-    registers: [this.registry],
-  });
-  readonly #ready = new Gauge({
-    name: 'amifleet_policy_ready',
-    help: '1 when the condition Ready of a policy is True; the reason it has is a label.',
-    labelNames: ['namespace', 'name', 'reason'] as const,
-    registers: [this.registry],
-  });
-  readonly #pending = new Gauge({
-    name: 'amifleet_policy_pending_copies',
-    help: 'Copies of a policy that are under way or about to start.',
-    labelNames: ['namespace', 'name'] as const,
-    registers: [this.registry],
-  });
-  readonly #leader = new Gauge({
-    name: 'amifleet_leader',
-    help: '1 while this replica is the one that works, 0 while it stands by.',
-    registers: [this.registry],
-  });
-  readonly #reasons = new Map<string, string>();
+  readonly #passes: PassMetrics;
+  readonly #aws: AwsMetrics;
+  readonly #kube: KubeMetrics;
+  #parts: Parts | undefined;
 
-  /** This replica works from now on, until it ends. */
-  leads(): void {
-    this.#leader.set(1);
+  constructor(clock: Clock, eventLoop: Pick<EventLoopWatch, 'longestDelayMs'>) {
+    const parts = (): Parts | undefined => this.#parts;
+    const monotonic = (): number => clock.monotonic();
+    this.#passes = new PassMetrics(this.registry, parts);
+    this.#aws = new AwsMetrics(this.registry, parts);
+    this.#kube = new KubeMetrics(this.registry, parts, monotonic);
+    fleetMetrics(this.registry, parts, monotonic);
+    pulledGauge(this.registry, {
+      name: 'amifleet_event_loop_delay_seconds',
+      help: 'By how much the event loop was late, at most, within the last minute.',
+      labelNames: [],
+      read: () => [[{}, eventLoop.longestDelayMs() / 1000]],
+    });
   }
 
-  call(call: {
-    readonly action: string;
-    readonly target: { readonly account: string; readonly region: string };
-    readonly outcome: string;
-  }): void {
-    this.#calls.inc({ action: call.action, ...call.target, outcome: call.outcome });
+  /** What can be asked of the controller; undefined before it has begun. */
+  get parts(): Parts | undefined {
+    return this.#parts;
   }
 
-  policy(
-    namespace: string,
-    name: string,
-    state: { readonly ready: boolean; readonly reason: string; readonly pending: number },
-  ): void {
-    this.#passes.inc({ namespace, name });
-    this.#pending.set({ namespace, name }, state.pending);
-    const before = this.#reasons.get(`${namespace}/${name}`);
-    if (before !== undefined && before !== state.reason) this.#ready.remove({ namespace, name, reason: before });
-    this.#reasons.set(`${namespace}/${name}`, state.reason);
-    this.#ready.set({ namespace, name, reason: state.reason }, state.ready ? 1 : 0);
+  began(parts: Parts): void {
+    this.#parts = parts;
   }
 
-  /** A policy that is gone leaves no series behind. */
-  forget(namespace: string, name: string): void {
-    const reason = this.#reasons.get(`${namespace}/${name}`);
-    if (reason !== undefined) this.#ready.remove({ namespace, name, reason });
-    this.#reasons.delete(`${namespace}/${name}`);
-    this.#pending.remove({ namespace, name });
+  waited(controller: ControllerName, ms: number): void {
+    this.#passes.waited(controller, ms);
+  }
+
+  worked(controller: ControllerName, ms: number): void {
+    this.#passes.worked(controller, ms);
+  }
+
+  passed(controller: ControllerName, ending: PassEnding, ms: number): void {
+    this.#passes.passed(controller, ending, ms);
+  }
+
+  acted(act: DestructiveAct, outcome: ActOutcome): void {
+    this.#aws.acted(act, outcome);
+  }
+
+  /** A call to AWS was made. */
+  awsCalled(call: CallReport): void {
+    this.#aws.called(call);
+  }
+
+  /** A call to the API server was tried. */
+  kubeTried(made: KubeTry): void {
+    this.#kube.tried(made);
   }
 }

@@ -8,16 +8,25 @@ export interface ProbeServer {
   stop(): Promise<void>;
 }
 
+/** What the probes answer from. */
+export interface Probed {
+  readonly registry: Registry;
+  /** Why the process is not ready; undefined: it is. */
+  readonly unready: () => string | undefined;
+  /** Why the process should be started anew; undefined: it is well. */
+  readonly unwell: () => string | undefined;
+}
+
 /**
  * @param address `host:port`, or `:port` for every interface; port 0 takes any
  * @throws Error when the address cannot be read or is taken
  */
-export async function serveProbes(address: string, registry: Registry, ready: () => boolean): Promise<ProbeServer> {
+export async function serveProbes(address: string, probed: Probed): Promise<ProbeServer> {
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(address);
   if (!match) throw new Error(`--metrics-address must be HOST:PORT, for example 127.0.0.1:9090, not ${address}`);
   const host = match[1] ?? match[2];
   const server = http.createServer((request, response) => {
-    answer(request.url ?? '/', registry, ready).then(
+    answer(request.url ?? '/', probed).then(
       ({ status, type, body }) => response.writeHead(status, { 'content-type': type }).end(body),
       (error: unknown) => response.writeHead(500, { 'content-type': 'text/plain' }).end(String(error)),
     );
@@ -41,15 +50,17 @@ interface Answer {
   readonly body: string;
 }
 
-async function answer(url: string, registry: Registry, ready: () => boolean): Promise<Answer> {
+async function answer(url: string, { registry, unready, unwell }: Probed): Promise<Answer> {
   const plain = (status: number, body: string): Answer => ({ status, type: 'text/plain', body: `${body}\n` });
+  const verdict = (trouble: string | undefined): Answer =>
+    trouble === undefined ? plain(200, 'ok') : plain(503, trouble);
   switch (url.split('?')[0]) {
     case '/metrics':
       return { status: 200, type: registry.contentType, body: await registry.metrics() };
     case '/livez':
-      return plain(200, 'ok');
+      return verdict(unwell());
     case '/readyz':
-      return ready() ? plain(200, 'ok') : plain(503, 'the caches are not filled yet');
+      return verdict(unready());
     default:
       return plain(404, 'here are /metrics, /livez and /readyz');
   }

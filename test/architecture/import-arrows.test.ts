@@ -12,7 +12,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   policy: ['api'],
   aws: ['ambient', 'policy'],
   kube: ['ambient', 'api'],
-  server: [],
+  server: ['ambient', 'api', 'aws', 'controller', 'kube', 'policy'],
   controller: ['ambient', 'api', 'aws', 'kube', 'policy'],
   'simulator/ec2': ['ambient'],
   'simulator/kube': ['ambient', 'api'],

@@ -1,8 +1,9 @@
-import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/ambient/random.ts';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
+import { controllerLog } from '../../src/cli/controller-log.ts';
 import { FreshnessLedger } from '../../src/controller/freshness-ledger.ts';
+import type { PassEnding } from '../../src/controller/observer.ts';
 import type { Next, PolicyController } from '../../src/controller/policy-controller.ts';
 import { runPolicyWorkers } from '../../src/controller/policy-workers.ts';
 import { WorkQueue } from '../../src/kube/work-queue.ts';
@@ -22,6 +23,8 @@ let queue: WorkQueue;
 let freshness: FreshnessLedger;
 let passes: Pass[];
 let outcomes: (Next | Error)[];
+let lines: string[];
+let endings: string[];
 let stop: AbortController;
 let ended: Promise<void>;
 
@@ -31,6 +34,8 @@ beforeEach(() => {
   freshness = new FreshnessLedger(clock, RESYNC);
   passes = [];
   outcomes = [];
+  lines = [];
+  endings = [];
   stop = new AbortController();
   const pass: PolicyController['pass'] = async (key, { listing }, { priority }) => {
     passes.push({ key, at: clock.monotonic(), priority, listing });
@@ -38,11 +43,41 @@ beforeEach(() => {
     if (outcome instanceof Error) throw outcome;
     return outcome;
   };
-  ended = runPolicyWorkers(queue, { pass }, { clock, log: pino({ level: 'silent' }), freshness }, stop.signal);
+  const log = controllerLog('info', { write: (line) => lines.push(line) });
+  const onPassed = (ending: PassEnding, ms: number): number => endings.push(`${ending} ${ms}`);
+  ended = runPolicyWorkers(queue, { pass }, { clock, random: seededRandom(2), log, freshness, onPassed }, stop.signal);
 });
 afterEach(async () => {
   stop.abort();
   await ended;
+});
+
+describe('who watches is told of each pass', () => {
+  it('how it ended', async () => {
+    outcomes.push({ kind: 'idle' }, { kind: 'after', ms: 60_000 }, { kind: 'retry' }, new Error('no API server'));
+    for (const key of ['a', 'b', 'c', 'd']) queue.add(`platform/${key}`);
+    await clock.advance(0);
+    expect(endings).toEqual(['success 0', 'requeue_after 0', 'error 0', 'error 0']);
+  });
+
+  it('and not of one that the end cuts off', async () => {
+    outcomes.push(new Error('called off'));
+    queue.add('platform/a');
+    stop.abort();
+    await ended;
+    expect(endings).toEqual([]);
+  });
+
+  it('in a log with a name of its own for each', async () => {
+    outcomes.push(new Error('no API server'), new Error('no API server'));
+    queue.add('platform/a');
+    queue.add('platform/b');
+    await clock.advance(0);
+    const named = lines.map((line) => JSON.parse(line) as { policy: string; pass: string });
+    expect(named.map(({ policy }) => policy)).toEqual(['platform/a', 'platform/b']);
+    for (const { pass } of named) expect(pass).toMatch(/^[0-9a-f]{8}$/);
+    expect(named[0]?.pass).not.toBe(named[1]?.pass);
+  });
 });
 
 describe('a pass', () => {

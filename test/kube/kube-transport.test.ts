@@ -389,6 +389,25 @@ describe('trying again', () => {
     }
   });
 
+  it('who watches is told of each try, also of one that nobody answers', async () => {
+    const server = await serve(answers(503, 'reset', 200));
+    const tries: object[] = [];
+    const { clock } = hurriedClock();
+    const transport = kubeTransport(configFor(server.url), {
+      clock,
+      userAgent: 'amifleet/test',
+      random: seededRandom(1),
+      onTry: (made) => tries.push(made),
+    });
+    transports.push(transport);
+    expect((await transport.send(GET)).status).toBe(200);
+    expect(tries).toEqual([
+      { method: 'GET', status: 503 },
+      { method: 'GET', status: undefined },
+      { method: 'GET', status: 200 },
+    ]);
+  });
+
   it('waits as long as the server asks, and a little longer', async () => {
     let n = 0;
     const server = await serve((_, response) => json(response, n++ === 0 ? 429 : 200, {}, { 'retry-after': '3' }));

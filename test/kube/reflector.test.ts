@@ -163,6 +163,18 @@ describe('in bad weather', () => {
     expect(Math.abs((seen()['a'] ?? 0) - 599)).toBeLessThanOrEqual(30);
   });
 
+  it('counts by cause what it had to begin anew', async () => {
+    api.listFaults.push({ kind: 'status', status: 500 });
+    api.watchFaults.push({ kind: 'silent' }, { kind: 'status', status: 410 }, { kind: 'status', status: 503 });
+    await started();
+    expect(reflector.restarts()).toEqual({ ended: 0, silent: 0, expired: 0, failed: 1 });
+    await clock.advance(5 * MINUTE);
+    expect(reflector.restarts()).toEqual({ ended: 0, silent: 1, expired: 1, failed: 2 });
+    await clock.advance(11 * MINUTE);
+    expect(reflector.restarts()).toMatchObject({ silent: 1, expired: 1, failed: 2 });
+    expect(reflector.restarts().ended).toBeGreaterThanOrEqual(1);
+  });
+
   it('a resourceVersion that is gone: lists again and tells the difference', async () => {
     api.put('a', 1);
     api.put('b', 1);

@@ -272,9 +272,33 @@ it('the metrics say how much waits and runs, and for how long', async () => {
     running: 1,
     oldestMs: 50,
     longestRunningMs: 50,
+    unfinishedMs: 50,
     adds: 3,
     retries: 0,
   });
+});
+
+it('who watches is told how long each key waited, and how long a worker had it', async () => {
+  const told: [what: string, ms: number][] = [];
+  const queue = new WorkQueue({
+    clock,
+    random: seededRandom(1),
+    onTaken: (ms) => told.push(['waited', ms]),
+    onDone: (ms) => told.push(['worked', ms]),
+  });
+  queue.add('a');
+  await clock.advance(100);
+  expect(await queue.get()).toMatchObject({ key: 'a' });
+  await clock.advance(50);
+  queue.done('a');
+  const waits = queue.get();
+  queue.add('b');
+  await waits;
+  expect(told).toEqual([
+    ['waited', 100],
+    ['worked', 50],
+    ['waited', 0],
+  ]);
 });
 
 describe('whatever is asked of it', () => {

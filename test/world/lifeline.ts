@@ -1,6 +1,6 @@
-/** When a controller is to die: at its nth change of the outside world, before it is made or before its answer is in. */
+/** When a controller is to die: at its nth change of the outside world, or at the first one of a name, before it is made or before its answer is in. */
 export interface Death {
-  readonly at: number;
+  readonly at: number | string;
   readonly when: 'before' | 'after';
 }
 
@@ -55,7 +55,7 @@ export class Lifeline {
     if (this.#cut) return await forEver();
     if (!changes) return this.#make(make);
     this.#changes.push(name);
-    const dies = this.#death?.at === this.#changes.length ? this.#death.when : undefined;
+    const dies = [this.#changes.length, name].includes(this.#death?.at ?? 0) ? this.#death?.when : undefined;
     if (dies === 'before') {
       this.cut();
       return await forEver();

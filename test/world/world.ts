@@ -1,15 +1,18 @@
-import { pino } from 'pino';
 import { seededRandom } from '../../src/ambient/random.ts';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
 import type { AmiPolicy } from '../../src/api/ami-policy.ts';
 import type { PolicyStatus } from '../../src/api/policy-status.ts';
 import { AwsClients } from '../../src/aws/aws-clients.ts';
 import { Inventories } from '../../src/aws/inventories.ts';
+import { controllerLog } from '../../src/cli/controller-log.ts';
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import { runController } from '../../src/controller/run-controller.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/policy/pass.ts';
+import { EventLoopWatch } from '../../src/server/event-loop-watch.ts';
+import { Metrics } from '../../src/server/metrics.ts';
+import { unreadyBecause } from '../../src/server/readiness.ts';
 import { parseSeed } from '../../src/simulator/ec2/seed.ts';
 import { createSimulator, type Simulator } from '../../src/simulator/ec2/simulator.ts';
 import { KubeSimulator } from '../../src/simulator/kube/kube-simulator.ts';
@@ -38,11 +41,25 @@ export interface LaunchOptions {
   readonly account?: string;
   /** Runs for the lease, under this identity. Default: it is the only controller. */
   readonly identity?: string;
+  /** Default: info. */
+  readonly logLevel?: string;
+}
+
+/** A line of a log: pino's own fields, and those of the message. */
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly [field: string]: unknown;
 }
 
 /** A controller that runs in the world. */
 export interface Launched {
   readonly life: Lifeline;
+  readonly metrics: Metrics;
+  /** What it has logged by now. */
+  log(): readonly LogLine[];
+  /** Why `/readyz` would say no; undefined: it would not. */
+  unready(): string | undefined;
   /** Ends it as a SIGTERM does. */
   stop(): Promise<void>;
 }
@@ -72,6 +89,10 @@ export class World {
     this.#lives.push(life);
     const random = seededRandom(100 + this.#lives.length);
     const clock = mortalClock(this.clock, life);
+    const eventLoop = new EventLoopWatch(clock);
+    const metrics = new Metrics(clock, eventLoop);
+    const log: string[] = [];
+    const logger = controllerLog(options.logLevel ?? 'info', { write: (line) => log.push(line) });
     const clients = new AwsClients({
       clock,
       random,
@@ -80,10 +101,14 @@ export class World {
       base: () =>
         Promise.resolve({ accessKeyId: `AKIASIM${options.account ?? '111122223333'}`, secretAccessKey: 'simulated' }),
       carrier: awsCarrier(this.aws, life),
+      onCall: (call) => {
+        metrics.awsCalled(call);
+        logger.debug(call, 'called AWS');
+      },
     });
     const inventories = new Inventories(clients, clock);
     const stop = new AbortController();
-    const transport = kubeCarrier(this.kube, clock, life);
+    const transport = kubeCarrier(this.kube, clock, life, (made) => metrics.kubeTried(made));
     this.oracle.watch(life);
     const ended = runController(
       {
@@ -97,7 +122,8 @@ export class World {
         },
         transport,
         random,
-        log: pino({ level: 'silent' }),
+        log: logger,
+        observer: metrics,
         readOnly: options.readOnly ?? false,
         ...(options.identity !== undefined && { lease: { ...LEASE, identity: options.identity } }),
         resyncMs: options.resyncMs ?? RESYNC_MS,
@@ -112,6 +138,9 @@ export class World {
     });
     return {
       life,
+      metrics,
+      log: () => log.map((line) => JSON.parse(line) as LogLine),
+      unready: () => unreadyBecause(metrics.parts, clock.monotonic()),
       stop: async () => {
         stop.abort(new Error('stopped'));
         await ended;

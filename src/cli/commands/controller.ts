@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { pino } from 'pino';
 import { systemClock } from '../../ambient/clock.ts';
 import { systemRandom } from '../../ambient/random.ts';
 import { runController } from '../../controller/run-controller.ts';
 import { kubeTransport } from '../../kube/kube-transport.ts';
 import { loadKubeConfig } from '../../kube/load-config.ts';
+import { EventLoopWatch } from '../../server/event-loop-watch.ts';
 import { Metrics } from '../../server/metrics.ts';
 import { serveProbes } from '../../server/probe-server.ts';
+import { unreadyBecause } from '../../server/readiness.ts';
 import { awsEngine } from '../aws-engine.ts';
+import { controllerLog } from '../controller-log.ts';
 import { duration } from '../duration.ts';
 import { stopSignal } from '../stop-signal.ts';
 import { VERSION } from '../version.ts';
@@ -92,31 +94,42 @@ export function controllerCommand(): Command {
       leaseName,
     )
     .addOption(
-      new Option('--log-level <level>', 'what is logged').choices(['debug', 'info', 'warn', 'error']).default('info'),
+      new Option('--log-level <level>', 'what is logged; what is taken away in AWS is at every level')
+        .choices(['debug', 'info', 'warn', 'error'])
+        .default('info'),
     )
     .action(run);
 }
 
 async function run(options: Options): Promise<void> {
-  const log = pino({ level: options.logLevel, base: null });
+  const log = controllerLog(options.logLevel);
   const stop = stopSignal();
-  const metrics = new Metrics();
-  let ready = false;
+  const eventLoop = new EventLoopWatch(systemClock);
+  const metrics = new Metrics(systemClock, eventLoop);
   const engine = awsEngine({
     clock: systemClock,
     allowDelete: options.allowDelete,
     allowIgnoreInUse: options.allowIgnoreInUse === true,
     publicImages: options.publicImages,
-    onCall: (call) => metrics.call(call),
+    onCall: (call) => {
+      metrics.awsCalled(call);
+      log.debug(call, 'called AWS');
+    },
   });
   const transport = kubeTransport(loadKubeConfig(options.kubeconfig), {
     clock: systemClock,
     userAgent: `amifleet/${VERSION}`,
+    onTry: (made) => metrics.kubeTried(made),
   });
   const probes =
     options.metricsAddress === undefined
       ? undefined
-      : await serveProbes(options.metricsAddress, metrics.registry, () => ready);
+      : await serveProbes(options.metricsAddress, {
+          registry: metrics.registry,
+          unready: () => unreadyBecause(metrics.parts, systemClock.monotonic()),
+          unwell: () => eventLoop.trouble(),
+        });
+  eventLoop.start();
   // A pass that hangs must not keep the process: what it had begun is found again by the next one.
   stop.addEventListener('abort', () => {
     log.info('stopping: calls in hand are finished, nothing new is started');
@@ -135,28 +148,12 @@ async function run(options: Options): Promise<void> {
         ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
         // Another one for each life: what an earlier one held is not ours.
         ...(options.lease && { lease: { ...options.lease, identity: `${hostname()}_${randomUUID()}` } }),
-        onLeading: () => metrics.leads(),
-        onReady: () => {
-          ready = true;
-        },
-        onResult: (key, { report }) => {
-          const [namespace = '', name = ''] = key.split('/');
-          const root = report.findings.find(({ type }) => type === 'Ready');
-          metrics.policy(namespace, name, {
-            ready: root?.status === 'True',
-            reason: root?.reason ?? 'Unknown',
-            pending: report.status.pendingCopies ?? 0,
-          });
-        },
-        onGone: (key) => {
-          const [namespace = '', name = ''] = key.split('/');
-          metrics.forget(namespace, name);
-        },
+        observer: metrics,
       },
       stop,
     );
   } finally {
-    ready = false;
+    eventLoop.stop();
     await probes?.stop();
     await transport.close();
     engine.close();

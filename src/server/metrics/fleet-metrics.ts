@@ -1,0 +1,117 @@
+import type { Registry } from '@prometheus-io/client';
+import type { AmiPolicy } from '../../api/ami-policy.ts';
+import type { TargetCensus } from '../../aws/inventories.ts';
+import type { Parts } from '../../controller/observer.ts';
+import { type Target, targetKey } from '../../policy/model.ts';
+import { pulledGauge, type Series } from './pulled.ts';
+
+const GIB = 2 ** 30;
+/** Reasons are a closed list, but for the codes that AWS invents; no more than so many series are made of them. */
+const MOST_REASONS = 200;
+
+const PLACE = ['account', 'region'];
+
+/**
+ * The fleet as the replica that works sees it. One that stands by says nothing of it: it would count everything twice,
+ * and lists nothing of AWS.
+ */
+export function fleetMetrics(registry: Registry, parts: () => Parts | undefined, monotonic: () => number): void {
+  const leader = (): Parts | undefined => (parts()?.leads() === true ? parts() : undefined);
+  const policies = (): readonly AmiPolicy[] => [...(leader()?.policies() ?? [])];
+  const censuses = (): readonly TargetCensus[] => {
+    const { engine, cluster } = leader() ?? {};
+    return engine && cluster !== undefined ? engine.inventories.censuses(cluster) : [];
+  };
+
+  pulledGauge(registry, {
+    name: 'amifleet_policy_ready',
+    help: '1 when the condition Ready of a policy is True, 0 when it is not.',
+    labelNames: ['namespace', 'name'],
+    read: () =>
+      policies().map(({ metadata: { namespace = '', name }, status }) => {
+        const isReady = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+        return [{ namespace, name }, isReady === true ? 1 : 0] as const;
+      }),
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_policy_conditions',
+    help: 'Policies by the type, status and reason of each of their conditions.',
+    labelNames: ['type', 'status', 'reason'],
+    read: () =>
+      counted(
+        policies().flatMap(({ status }) =>
+          (status?.conditions ?? []).map(({ type, status, reason }) => ({ type, status, reason })),
+        ),
+      ),
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_blocked',
+    help: 'What is not done, by reason: the entries of status.plan.blocked of all policies.',
+    labelNames: ['reason'],
+    read: () =>
+      counted(policies().flatMap(({ status }) => (status?.plan?.blocked ?? []).map(({ reason }) => ({ reason })))),
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_inventory_age_seconds',
+    help: 'Time since the listing of a target that policies go by was begun, for each target that a policy names.',
+    labelNames: PLACE,
+    read: () => {
+      const named = new Set(policies().flatMap(targetsOf).map(targetKey));
+      return censuses()
+        .filter(({ target }) => named.has(targetKey(target)))
+        .map(({ target: { account, region }, listedAt }) => [{ account, region }, (monotonic() - listedAt) / 1000]);
+    },
+  });
+  const each = (value: (census: TargetCensus['census']) => number | undefined) => ({
+    labelNames: PLACE,
+    read: function* (): Generator<Series> {
+      for (const { target, census } of censuses()) {
+        const number = census.images === 0 ? undefined : value(census);
+        if (number !== undefined) yield [{ account: target.account, region: target.region }, number];
+      }
+    },
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_images_managed',
+    help: 'Copies of this cluster, those that are under way included, for each target that has some.',
+    ...each(({ images }) => images),
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_copies_in_flight',
+    help: 'Copies of this cluster that are under way, for each target that has copies.',
+    ...each(({ copying }) => copying),
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_copies_in_flight_bytes',
+    help: 'The sizes of the snapshots that are being written for them, added up.',
+    ...each(({ copyingGiB }) => copyingGiB * GIB),
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_oldest_copy_age_seconds',
+    help: 'For how long the oldest copy that is under way has been, for each target that has one.',
+    ...each(({ copyingSince }) => {
+      const now = leader()?.engine.clients.time.now();
+      return copyingSince === undefined || now === undefined ? undefined : Math.max(0, now - copyingSince) / 1000;
+    }),
+  });
+}
+
+const targetsOf = ({ spec, status }: AmiPolicy): Target[] => [
+  { account: spec.source.account, region: spec.source.region },
+  ...(status?.targets ?? []),
+];
+
+type Reasoned = Readonly<Record<string, string>> & { readonly reason: string };
+
+/** How often each combination of labels is there. Beyond the limit the reason becomes Other. */
+function counted(all: readonly Reasoned[]): Series[] {
+  const counts = new Map<string, { readonly labels: Reasoned; count: number }>();
+  for (const each of all) {
+    const isNew = !counts.has(JSON.stringify(each));
+    const labels = isNew && counts.size >= MOST_REASONS ? { ...each, reason: 'Other' } : each;
+    const entry = counts.get(JSON.stringify(labels)) ?? { labels, count: 0 };
+    entry.count++;
+    counts.set(JSON.stringify(labels), entry);
+  }
+  return [...counts.values()].map(({ labels, count }) => [labels, count] as const);
+}
