@@ -71,6 +71,7 @@ describe('what a call takes away', () => {
 
 /** They add to what is there, or change it so that it can be changed back. */
 const GIVING = [
+  'AddTagsToResource',
   'AssumeRole',
   'CopyImage',
   'CreateImageUsageReport',
