@@ -1,8 +1,12 @@
-import type { LaunchPermission, Image as SdkImage, Snapshot as SdkSnapshot, Tag } from '@aws-sdk/client-ec2';
-import type { Image, ImageState, LaunchGrants, Snapshot, Tags, Volume } from '../policy/model.ts';
+import type { EbsBlockDevice, LaunchPermission, Image as SdkImage, Snapshot as SdkSnapshot } from '@aws-sdk/client-ec2';
+import type { Image, ImageState, LaunchGrants, Snapshot, Volume } from '../policy/model.ts';
+import { Interner } from './interner.ts';
 
-/** An image as decisions see it; undefined when it has no id. */
-export function imageFrom(image: SdkImage): Image | undefined {
+/**
+ * An image as decisions see it; undefined when it has no id.
+ * @param interner keeps once what several images have in common
+ */
+export function imageFrom(image: SdkImage, interner: Interner = new Interner()): Image | undefined {
   if (!image.ImageId) return undefined;
   const created = timeOf(image.CreationDate);
   const launched = timeOf(image.LastLaunchedTime);
@@ -10,45 +14,44 @@ export function imageFrom(image: SdkImage): Image | undefined {
   const productCodes = (image.ProductCodes ?? []).flatMap(({ ProductCodeId }) => ProductCodeId ?? []);
   return {
     id: image.ImageId,
-    name: image.Name ?? '',
-    description: image.Description ?? '',
+    name: interner.text(image.Name ?? ''),
+    description: interner.text(image.Description ?? ''),
     state: stateFrom(image.State, created),
     ...(image.StateReason?.Message && { stateReason: image.StateReason.Message }),
     createdAt: created ?? 0,
-    architecture: image.Architecture ?? '',
-    tags: tagsFrom(image.Tags),
-    volumes: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }): Volume[] =>
-      Ebs
-        ? [
-            {
-              ...(Ebs.SnapshotId && { snapshotId: Ebs.SnapshotId }),
-              sizeGiB: Ebs.VolumeSize ?? 0,
-              encrypted: Ebs.Encrypted ?? false,
-            },
-          ]
-        : [],
-    ),
+    architecture: interner.text(image.Architecture ?? ''),
+    tags: interner.tags(image.Tags),
+    volumes: (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => (Ebs ? volumeFrom(Ebs) : [])),
     ...(launched !== undefined && { lastLaunchedAt: launched }),
     ...(image.Public === true && { public: true as const }),
     ...(deprecates !== undefined && { deprecatesAt: deprecates }),
-    protection: image.DeregistrationProtection || 'disabled',
+    protection: interner.text(image.DeregistrationProtection || 'disabled'),
     ...(productCodes.length > 0 && { productCodes }),
-    ...(image.SourceImageId && { madeFrom: image.SourceImageId }),
+    ...(image.SourceImageId && { madeFrom: interner.text(image.SourceImageId) }),
   };
 }
 
-/** A snapshot as decisions see it; undefined when it has no id. */
-export function snapshotFrom(snapshot: SdkSnapshot): Snapshot | undefined {
+const volumeFrom = ({ SnapshotId, VolumeSize = 0, Encrypted = false }: EbsBlockDevice): Volume => ({
+  ...(SnapshotId && { snapshotId: SnapshotId }),
+  sizeGiB: VolumeSize,
+  encrypted: Encrypted,
+});
+
+/**
+ * A snapshot as decisions see it; undefined when it has no id.
+ * @param interner keeps once what several snapshots have in common
+ */
+export function snapshotFrom(snapshot: SdkSnapshot, interner: Interner = new Interner()): Snapshot | undefined {
   if (!snapshot.SnapshotId) return undefined;
   return {
     id: snapshot.SnapshotId,
-    state: snapshot.State ?? 'pending',
+    state: interner.text(snapshot.State ?? 'pending'),
     progress: Number.parseInt(snapshot.Progress ?? '0', 10) || 0,
     description: snapshot.Description ?? '',
-    tags: tagsFrom(snapshot.Tags),
+    tags: interner.tags(snapshot.Tags),
     sizeGiB: snapshot.VolumeSize ?? 0,
     encrypted: snapshot.Encrypted ?? false,
-    ...(snapshot.KmsKeyId && { kmsKeyId: snapshot.KmsKeyId }),
+    ...(snapshot.KmsKeyId && { kmsKeyId: interner.text(snapshot.KmsKeyId) }),
     ...(snapshot.StateMessage && { stateMessage: snapshot.StateMessage }),
     startedAt: snapshot.StartTime?.getTime() ?? 0,
   };
@@ -86,10 +89,6 @@ function stateFrom(state: string | undefined, created: number | undefined): Imag
   if (state === undefined || !STATES.has(state)) return 'transient';
   if (created === undefined && (state === 'available' || state === 'disabled')) return 'transient';
   return state as ImageState;
-}
-
-function tagsFrom(tags: readonly Tag[] | undefined): Tags {
-  return Object.fromEntries((tags ?? []).flatMap(({ Key, Value }) => (Key === undefined ? [] : [[Key, Value ?? '']])));
 }
 
 function timeOf(text: string | undefined): number | undefined {

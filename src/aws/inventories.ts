@@ -3,6 +3,7 @@ import { type Tags, type Target, targetKey } from '../policy/model.ts';
 import type { AwsClients, TargetServices } from './aws-clients.ts';
 import type { Census } from './census.ts';
 import type { AccountAccess } from './credentials.ts';
+import { Interner } from './interner.ts';
 import type { Scope } from './listing.ts';
 import { SETTLES_WITHIN_MS } from './overlay.ts';
 import { TargetInventory } from './target-inventory.ts';
@@ -23,6 +24,7 @@ export interface TargetCensus {
 export class Inventories {
   readonly #clients: AwsClients;
   readonly #clock: Clock;
+  readonly #interner = new Interner();
   readonly #open = new Map<string, OpenTarget>();
   /** Since when no other process writes. */
   #since: number;
@@ -59,7 +61,7 @@ export class Inventories {
       open = {
         ...services,
         clock: this.#clock,
-        inventory: new TargetInventory(services, this.#clock, () => this.#clients.time.now(), scope),
+        inventory: new TargetInventory(services, this.#clock, () => this.#clients.time.now(), scope, this.#interner),
       };
       this.#open.set(key, open);
     }

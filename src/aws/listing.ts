@@ -10,6 +10,9 @@ import { TAG } from '../policy/tags.ts';
 import type { CallOptions, ServiceApi } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
 import { imageFrom, snapshotFrom } from './from-sdk.ts';
+import { Interner } from './interner.ts';
+import { readImage, readSnapshot } from './listing-items.ts';
+import { takeSet } from './take-set.ts';
 
 const PAGE = 1000;
 
@@ -20,9 +23,14 @@ export type Scope = 'own' | 'copies';
  * Lists the images of a target to the last page. Deprecated and disabled ones are asked for by name: EC2 hides them.
  * @throws AwsError when any page fails: half a listing is none
  */
-export async function listImages(ec2: ServiceApi, scope: Scope, options: CallOptions): Promise<Map<string, Image>> {
+export async function listImages(
+  ec2: ServiceApi,
+  scope: Scope,
+  options: CallOptions,
+  interner?: Interner,
+): Promise<Map<string, Image>> {
   const filters: Filter[] = scope === 'copies' ? [{ Name: 'tag-key', Values: [TAG.sourceImage] }] : [];
-  return await describeImages(ec2, filters, options);
+  return await describeImages(ec2, filters, options, interner);
 }
 
 /** Images of the account that match EC2 filters. Unknown values in a filter are passed over, unlike unknown ids. */
@@ -30,23 +38,23 @@ export async function describeImages(
   ec2: ServiceApi,
   filters: readonly Filter[],
   options: CallOptions,
+  interner = new Interner(),
 ): Promise<Map<string, Image>> {
   const images = new Map<string, Image>();
   let token: string | undefined;
   do {
-    const page: DescribeImagesCommandOutput = await ec2.send(
-      new DescribeImagesCommand({
-        Owners: ['self'],
-        IncludeDeprecated: true,
-        IncludeDisabled: true,
-        MaxResults: PAGE,
-        ...(filters.length > 0 && { Filters: [...filters] }),
-        ...(token !== undefined && { NextToken: token }),
-      }),
-      options,
-    );
-    for (const item of page.Images ?? []) {
-      const image = imageFrom(item);
+    const command = new DescribeImagesCommand({
+      Owners: ['self'],
+      IncludeDeprecated: true,
+      IncludeDisabled: true,
+      MaxResults: PAGE,
+      ...(filters.length > 0 && { Filters: [...filters] }),
+      ...(token !== undefined && { NextToken: token }),
+    });
+    const items = takeSet(command, 'imagesSet', readImage);
+    const page: DescribeImagesCommandOutput = await ec2.send(command, options);
+    for (const item of items()) {
+      const image = imageFrom(item, interner);
       if (image) images.set(image.id, image);
     }
     token = page.NextToken || undefined;
@@ -55,8 +63,12 @@ export async function describeImages(
 }
 
 /** Lists the snapshots that carry our tags. */
-export async function listSnapshots(ec2: ServiceApi, options: CallOptions): Promise<Map<string, Snapshot>> {
-  return await describeSnapshots(ec2, [{ Name: 'tag-key', Values: [TAG.sourceImage] }], options);
+export async function listSnapshots(
+  ec2: ServiceApi,
+  options: CallOptions,
+  interner?: Interner,
+): Promise<Map<string, Snapshot>> {
+  return await describeSnapshots(ec2, [{ Name: 'tag-key', Values: [TAG.sourceImage] }], options, interner);
 }
 
 /** Snapshots of the account that match EC2 filters. */
@@ -64,21 +76,21 @@ export async function describeSnapshots(
   ec2: ServiceApi,
   filters: readonly Filter[],
   options: CallOptions,
+  interner = new Interner(),
 ): Promise<Map<string, Snapshot>> {
   const snapshots = new Map<string, Snapshot>();
   let token: string | undefined;
   do {
-    const page: DescribeSnapshotsCommandOutput = await ec2.send(
-      new DescribeSnapshotsCommand({
-        OwnerIds: ['self'],
-        MaxResults: PAGE,
-        Filters: [...filters],
-        ...(token !== undefined && { NextToken: token }),
-      }),
-      options,
-    );
-    for (const item of page.Snapshots ?? []) {
-      const snapshot = snapshotFrom(item);
+    const command = new DescribeSnapshotsCommand({
+      OwnerIds: ['self'],
+      MaxResults: PAGE,
+      Filters: [...filters],
+      ...(token !== undefined && { NextToken: token }),
+    });
+    const items = takeSet(command, 'snapshotSet', readSnapshot);
+    const page: DescribeSnapshotsCommandOutput = await ec2.send(command, options);
+    for (const item of items()) {
+      const snapshot = snapshotFrom(item, interner);
       if (snapshot) snapshots.set(snapshot.id, snapshot);
     }
     token = page.NextToken || undefined;
@@ -137,7 +149,7 @@ export async function describeById(ec2: ServiceApi, imageId: string, options: Ca
       new DescribeImagesCommand({ ImageIds: [imageId], IncludeDeprecated: true, IncludeDisabled: true }),
       options,
     );
-    const image = answer.Images?.map(imageFrom).find((each) => each?.id === imageId);
+    const image = answer.Images?.map((each) => imageFrom(each)).find((each) => each?.id === imageId);
     return image && image.state !== 'deregistered' ? { kind: 'there', image } : { kind: 'gone' };
   } catch (error) {
     if (error instanceof AwsError && error.class === 'notFound') return { kind: 'notFound' };

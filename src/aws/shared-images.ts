@@ -2,6 +2,7 @@ import { DescribeImagesCommand, type DescribeImagesCommandOutput, type Filter } 
 import type { Image, SharedListing, Tags } from '../policy/model.ts';
 import type { CallOptions, ServiceApi } from './aws-clients.ts';
 import { imageFrom } from './from-sdk.ts';
+import { Interner } from './interner.ts';
 import { FILTER_VALUES } from './listing.ts';
 
 const PAGE = 1000;
@@ -33,6 +34,7 @@ async function list(
   images: Map<string, Image>,
   options: CallOptions,
 ): Promise<void> {
+  const interner = new Interner();
   let token: string | undefined;
   do {
     const page: DescribeImagesCommandOutput = await ec2.send(
@@ -46,7 +48,7 @@ async function list(
       options,
     );
     for (const item of page.Images ?? []) {
-      const image = imageFrom(item);
+      const image = imageFrom(item, interner);
       if (image) images.set(image.id, { ...image, tags: sharedTags(image.tags) });
     }
     if (images.size > MOST_IMAGES)

@@ -1,4 +1,5 @@
 import type { Clock } from '../ambient/clock.ts';
+import { indexOf } from '../policy/image-index.ts';
 import { lostBySnapshots } from '../policy/leftovers.ts';
 import type { Image, Inventory, Need, Snapshot, Tags } from '../policy/model.ts';
 import { targetKey } from '../policy/model.ts';
@@ -8,6 +9,8 @@ import { foreignKey } from '../policy/versions.ts';
 import { Answers, type AnswersFrom } from './answers.ts';
 import type { CallOptions, ServiceApi, TargetServices } from './aws-clients.ts';
 import { type Census, censusOf } from './census.ts';
+import type { Interner } from './interner.ts';
+import { keepUnchanged } from './keep-unchanged.ts';
 import { describeById, imagesById, listImages, listSnapshots, type Scope } from './listing.ts';
 import { Overlay, SETTLES_WITHIN_MS } from './overlay.ts';
 
@@ -32,6 +35,7 @@ export class TargetInventory {
   readonly #ec2: ServiceApi;
   readonly #clock: Clock;
   readonly #awsNow: () => number;
+  readonly #interner: Interner;
   #scope: Scope;
   #listing: Listing | undefined;
   #running: { readonly listing: Promise<Listing>; readonly begun: number; readonly scope: Scope } | undefined;
@@ -41,7 +45,9 @@ export class TargetInventory {
   /** Of which listing, and for which cluster, the census was taken last. */
   #counted: { readonly listing: Listing; readonly cluster: string; readonly census: Census } | undefined;
 
-  constructor(services: TargetServices, clock: Clock, awsNow: () => number, scope: Scope) {
+  /** @param interner shared by all targets, which have much in common */
+  constructor(services: TargetServices, clock: Clock, awsNow: () => number, scope: Scope, interner: Interner) {
+    this.#interner = interner;
     this.#ec2 = services.ec2;
     this.#clock = clock;
     this.#awsNow = awsNow;
@@ -63,7 +69,7 @@ export class TargetInventory {
   /** Whether a further look will soon show something else: images are being made, or own writes are not visible yet. */
   get isMoving(): boolean {
     if (this.overlay.isUnsettled) return true;
-    return this.#listing?.images.values().some(({ state }) => state === 'pending' || state === 'transient') ?? false;
+    return this.#listing !== undefined && indexOf(this.#listing.images).unfinished.length > 0;
   }
 
   /**
@@ -96,13 +102,21 @@ export class TargetInventory {
   }
 
   async #list(scope: Scope, begun: number, options: CallOptions): Promise<Listing> {
+    this.#interner.tidy(begun);
     const [images, snapshots] = await Promise.all([
-      listImages(this.#ec2, scope, options),
-      listSnapshots(this.#ec2, options),
+      listImages(this.#ec2, scope, options, this.#interner),
+      listSnapshots(this.#ec2, options, this.#interner),
     ]);
     await this.#lookForUnseen(images, options);
     await this.#noticeLost(images, snapshots, options);
-    return { images, snapshots, scope, begun, owners: oneOfEach([...images.values(), ...snapshots.values()]) };
+    const before = this.#listing ?? NOTHING;
+    return {
+      images: keepUnchanged(before.images, images),
+      snapshots: keepUnchanged(before.snapshots, snapshots),
+      scope,
+      begun,
+      owners: oneOfEach(images, snapshots),
+    };
   }
 
   /** A copy that listings do not show yet is asked for by its id: it is new, or the id is that of a dead copy. */
@@ -240,9 +254,10 @@ function only<T>(items: ReadonlyMap<string, T>, id: string): ReadonlyMap<string,
   return new Map(item === undefined ? [] : [[id, item]]);
 }
 
-function oneOfEach(items: readonly { readonly tags: Tags }[]): readonly Tags[] {
+function oneOfEach(...lists: readonly ReadonlyMap<string, { readonly tags: Tags }>[]): readonly Tags[] {
   const owners = new Map<string, Tags>();
-  for (const { tags } of items) if (tags[TAG.sourceImage] !== undefined) owners.set(ownerKey(tags), tags);
+  for (const list of lists)
+    for (const { tags } of list.values()) if (tags[TAG.sourceImage] !== undefined) owners.set(ownerKey(tags), tags);
   return [...owners.values()];
 }
 

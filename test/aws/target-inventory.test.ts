@@ -2,6 +2,7 @@ import { CreateTagsCommand, DeleteTagsCommand, DeregisterImageCommand } from '@a
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AwsError } from '../../src/aws/aws-error.ts';
 import { performCall } from '../../src/aws/calls.ts';
+import { Interner } from '../../src/aws/interner.ts';
 import type { OpenTarget } from '../../src/aws/inventories.ts';
 import { SETTLES_WITHIN_MS } from '../../src/aws/overlay.ts';
 import { TargetInventory } from '../../src/aws/target-inventory.ts';
@@ -107,7 +108,13 @@ describe('a listing', () => {
         return answer;
       }) as OpenTarget['ec2']['send'],
     };
-    const inventory = new TargetInventory({ ...home, ec2: slow }, aws.clock, () => aws.clients.time.now(), 'own');
+    const inventory = new TargetInventory(
+      { ...home, ec2: slow },
+      aws.clock,
+      () => aws.clients.time.now(),
+      'own',
+      new Interner(),
+    );
     const older = inventory.observe(now, {});
     while (aws.count('DescribeImages') < 1) await new Promise((resolve) => setImmediate(resolve));
     await home.ec2.send(new CreateTagsCommand({ Resources: [SOURCE], Tags: [{ Key: 'new', Value: 'yes' }] }));
