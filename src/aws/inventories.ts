@@ -1,4 +1,5 @@
 import type { Clock } from '../ambient/clock.ts';
+import type { Owner } from '../policy/identity.ts';
 import { type Tags, type Target, targetKey } from '../policy/model.ts';
 import type { AwsClients, TargetServices } from './aws-clients.ts';
 import type { Census } from './census.ts';
@@ -96,11 +97,11 @@ export class Inventories {
     return [...newest.values()];
   }
 
-  /** Targets in which, by what was last listed there, something has tags that `isWanted` accepts. */
-  targetsWith(isWanted: (tags: Tags) => boolean): Target[] {
+  /** Targets in which a policy, or one that it succeeds, has something, as far as they were ever looked at. */
+  targetsWith(owner: Owner): Target[] {
     const targets = new Map<string, Target>();
     for (const { ec2, inventory } of this.#open.values())
-      if (inventory.owners().some(isWanted)) targets.set(targetKey(ec2.target), ec2.target);
+      if (inventory.holds(owner)) targets.set(targetKey(ec2.target), ec2.target);
     return [...targets.values()];
   }
 }

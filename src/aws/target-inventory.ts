@@ -1,5 +1,6 @@
 import type { Clock } from '../ambient/clock.ts';
-import { indexOf } from '../policy/image-index.ts';
+import { type Owner, type Ownership, ownershipOf } from '../policy/identity.ts';
+import { byOwner, indexOf } from '../policy/image-index.ts';
 import { lostBySnapshots } from '../policy/leftovers.ts';
 import type { Image, Inventory, Need, Snapshot, Tags } from '../policy/model.ts';
 import { targetKey } from '../policy/model.ts';
@@ -20,8 +21,8 @@ interface Listing {
   readonly snapshots: ReadonlyMap<string, Snapshot>;
   readonly scope: Scope;
   readonly begun: number;
-  /** The tags of one of its images or snapshots for each owner. */
-  readonly owners: readonly Tags[];
+  /** Of one of its images or snapshots for each owner: whether it belongs to a policy, or to one that it succeeds. */
+  readonly ownedBy: ReturnType<typeof byOwner>;
 }
 
 const NOTHING: Pick<Listing, 'images' | 'snapshots' | 'begun'> = { images: new Map(), snapshots: new Map(), begun: 0 };
@@ -115,7 +116,7 @@ export class TargetInventory {
       snapshots: keepUnchanged(before.snapshots, snapshots),
       scope,
       begun,
-      owners: oneOfEach(images, snapshots),
+      ownedBy: byOwner(oneOfEach(images, snapshots)),
     };
   }
 
@@ -173,13 +174,10 @@ export class TargetInventory {
     }
   }
 
-  /**
-   * The tags of one image or snapshot for each owner that has something here, by the last listing and by what was made
-   * since. To see whose a target is, without going through all that is in it for every policy.
-   */
-  owners(): readonly Tags[] {
-    const made = this.overlay.unseen().map(({ image }) => image.tags);
-    return [...(this.#listing?.owners ?? []), ...made];
+  /** Whether a policy, or one that it succeeds, has something here, by the last listing and by what was made since. */
+  holds(owner: Owner): boolean {
+    if ((this.#listing?.ownedBy(owner).length ?? 0) > 0) return true;
+    return this.overlay.unseen().some(({ image }) => isOwned(ownershipOf(image.tags, owner)));
   }
 
   /**
@@ -254,12 +252,17 @@ function only<T>(items: ReadonlyMap<string, T>, id: string): ReadonlyMap<string,
   return new Map(item === undefined ? [] : [[id, item]]);
 }
 
-function oneOfEach(...lists: readonly ReadonlyMap<string, { readonly tags: Tags }>[]): readonly Tags[] {
-  const owners = new Map<string, Tags>();
+function oneOfEach(
+  ...lists: readonly ReadonlyMap<string, { readonly tags: Tags }>[]
+): Iterable<{ readonly tags: Tags }> {
+  const owners = new Map<string, { readonly tags: Tags }>();
   for (const list of lists)
-    for (const { tags } of list.values()) if (tags[TAG.sourceImage] !== undefined) owners.set(ownerKey(tags), tags);
-  return [...owners.values()];
+    for (const item of list.values())
+      if (item.tags[TAG.sourceImage] !== undefined) owners.set(ownerKey(item.tags), item);
+  return owners.values();
 }
+
+const isOwned = ({ kind }: Ownership): boolean => kind === 'ours' || kind === 'former';
 
 const ownerKey = (tags: Tags): string =>
   [TAG.policy, TAG.policyUid, TAG.cluster, TAG.sourceAccount, TAG.sourceRegion].map((key) => tags[key]).join(' ');

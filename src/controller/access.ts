@@ -2,6 +2,7 @@ import type { AwsAccount } from '../api/aws-account.ts';
 import { toAccount } from '../api/documents.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
 import type { Allowance } from '../policy/model.ts';
+import { onceForEach } from '../policy/once-for-each.ts';
 import type { KnownAccount } from '../policy/scope.ts';
 
 /** Whether policies of a namespace may use an account, and how it is reached. */
@@ -67,10 +68,10 @@ export function knownAccounts(namespace: string, accounts: ReadonlyMap<string, A
 }
 
 /** Undefined for one that was stored under another version of the CRD and does not fit any more. */
-function readable(stored: AwsAccount): AwsAccount | undefined {
+const readable = onceForEach((stored: AwsAccount): AwsAccount | undefined => {
   try {
     return toAccount(stored);
   } catch {
     return undefined;
   }
-}
+});

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 
 /**
@@ -10,3 +11,9 @@ export const concernsPolicies = (before: AwsAccount, now: AwsAccount): boolean =
   before.metadata.uid !== now.metadata.uid ||
   before.metadata.deletionTimestamp !== now.metadata.deletionTimestamp ||
   !isDeepStrictEqual(before.metadata.labels, now.metadata.labels);
+
+/** Whether a policy names an account, or may come to use it, or cease to, by its labels. */
+export const mayUse = ({ spec }: AmiPolicy, account: string): boolean =>
+  spec.source.account === account ||
+  spec.accountSelector !== undefined ||
+  spec.accounts?.some(({ id }) => id === account) === true;

@@ -9,11 +9,17 @@ import type { Reflector } from '../kube/reflector.ts';
 import type { KubeObject, ResourceClient } from '../kube/resource-client.ts';
 import { writeStatus } from '../kube/status-writer.ts';
 import type { Failure } from '../policy/failure.ts';
+import { onceForEach } from '../policy/once-for-each.ts';
 import type { Action } from '../policy/plan.ts';
 import type { PolicyStore } from './policy-controller.ts';
 import { eventsOf } from './policy-events.ts';
 
 type Policy = AmiPolicy & KubeObject;
+
+const byName = onceForEach(
+  (accounts: readonly AwsAccount[]): ReadonlyMap<string, AwsAccount> =>
+    new Map(accounts.map((account) => [account.metadata.name, account])),
+);
 
 /** Policies and accounts as the API server has them. */
 export class KubePolicyStore implements PolicyStore {
@@ -42,11 +48,11 @@ export class KubePolicyStore implements PolicyStore {
   }
 
   all(): readonly AmiPolicy[] {
-    return [...this.#policyView.store.values()];
+    return this.#policyView.store.all();
   }
 
   accounts(): ReadonlyMap<string, AwsAccount> {
-    return new Map([...this.#accountView.store.values()].map((account) => [account.metadata.name, account]));
+    return byName(this.#accountView.store.all());
   }
 
   async read(policy: AmiPolicy): Promise<AmiPolicy | undefined> {

@@ -2,30 +2,32 @@ import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { conditionsFrom } from '../api/conditions.ts';
 import { toPolicy } from '../api/documents.ts';
-import { ABANDON_ANNOTATION, FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
+import { FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
 import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
-import type { Rival } from '../policy/pass.ts';
+import { onceForEach } from '../policy/once-for-each.ts';
 import type { Action } from '../policy/plan.ts';
-import { type Scope, scopeOf } from '../policy/scope.ts';
 import { isoTime } from '../policy/tags.ts';
-import { knownAccounts } from './access.ts';
 import { deletedOn, withDeleted } from './deletion-ledger.ts';
 import type { Engine } from './engine.ts';
 import { invalidStatus } from './invalid-policy.ts';
 import { nextLook } from './next-look.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { Freshness } from './observe.ts';
+import { ownerOf } from './owner-of.ts';
 import { type Request, type Result, reconcile } from './reconcile.ts';
+import { Rivals } from './rivals.ts';
 
 /** What the controller sees of Kubernetes: the reflectors' stores, and live reads and writes. */
 export interface PolicyStore {
   /** The policy as last seen; undefined when it is gone. */
   get(key: string): AmiPolicy | undefined;
+  /** All policies; the same array until one of them changes. */
   all(): readonly AmiPolicy[];
+  /** All accounts by id; the same map until one of them changes. */
   accounts(): ReadonlyMap<string, AwsAccount>;
   /** Reads one policy from the API server itself; undefined when it is not there. */
   read(policy: AmiPolicy): Promise<AmiPolicy | undefined>;
@@ -52,6 +54,7 @@ export class PolicyController {
   readonly #store: PolicyStore;
   readonly #nodeClasses: Pick<NodeClasses, 'read'>;
   readonly #cluster: string;
+  readonly #rivals: Rivals;
   readonly #readOnly: boolean;
   readonly #auditOf: ((key: string) => Audit) | undefined;
   readonly #onResult: (key: string, result: Result) => void;
@@ -70,6 +73,7 @@ export class PolicyController {
     this.#store = options.store;
     this.#nodeClasses = options.nodeClasses;
     this.#cluster = options.cluster;
+    this.#rivals = new Rivals(options.cluster);
     this.#readOnly = options.readOnly;
     this.#auditOf = options.auditOf;
     this.#onResult = options.onResult ?? ((): void => undefined);
@@ -92,13 +96,16 @@ export class PolicyController {
     }
     if (policy.metadata.deletionTimestamp !== undefined && !hasFinalizer(policy)) return { kind: 'idle' };
     const owner = this.ownerOf(policy);
+    const accounts = this.#store.accounts();
     let deletions = policy.status?.deletions;
     const request: Request = {
       policy,
       owner,
-      accounts: this.#store.accounts(),
-      rivals: this.#rivalsOf(policy),
-      livePolicies: new Set(this.#store.all().map(({ metadata }) => metadata.uid ?? '')),
+      accounts,
+      rivals: this.#rivals
+        .of(owner.source, this.#store.all(), accounts)
+        .filter((rival) => rival.owner.uid !== owner.uid),
+      livePolicies: uidsOf(this.#store.all()),
       nodeClasses: this.#nodeClasses,
       deletedToday: deletedOn(this.#engine.clients.time.now(), deletions),
       readOnly: this.#readOnly,
@@ -131,36 +138,7 @@ export class PolicyController {
   }
 
   ownerOf(policy: AmiPolicy): Owner {
-    const { name, namespace = '', uid = '' } = policy.metadata;
-    const { account, region } = policy.spec.source;
-    return { cluster: this.#cluster, namespace, name, uid, source: { account, region } };
-  }
-
-  #rivalsOf(policy: AmiPolicy): Rival[] {
-    const rivals: Rival[] = [];
-    for (const stored of this.#store.all()) {
-      if (stored.metadata.uid === policy.metadata.uid || stored.metadata.deletionTimestamp !== undefined) continue;
-      const { account, region } = stored.spec.source;
-      if (account !== policy.spec.source.account || region !== policy.spec.source.region) continue;
-      try {
-        const other = toPolicy(stored);
-        // A policy that does nothing has no claim on what others do.
-        if (other.spec.suspend || other.spec.mode === 'Plan') continue;
-        rivals.push({
-          owner: this.ownerOf(other),
-          spec: this.#scopeOf(other).spec,
-          createdAt: Date.parse(other.metadata.creationTimestamp ?? '') || 0,
-        });
-      } catch {
-        // It cannot be read, so it does not work either; its own status says so.
-      }
-    }
-    return rivals;
-  }
-
-  #scopeOf(policy: AmiPolicy): Scope {
-    const { namespace = '', annotations } = policy.metadata;
-    return scopeOf(policy.spec, annotations?.[ABANDON_ANNOTATION], knownAccounts(namespace, this.#store.accounts()));
+    return ownerOf(policy, this.#cluster);
   }
 
   /** Both views are stale: before what cannot be undone the policy is read once more, from the API server itself (S2). */
@@ -210,5 +188,9 @@ export class PolicyController {
     return ms === undefined ? { kind: 'idle' } : { kind: 'after', ms };
   }
 }
+
+const uidsOf = onceForEach(
+  (policies: readonly AmiPolicy[]): ReadonlySet<string> => new Set(policies.map(({ metadata }) => metadata.uid ?? '')),
+);
 
 const hasFinalizer = (policy: AmiPolicy): boolean => policy.metadata.finalizers?.includes(FINALIZER) === true;

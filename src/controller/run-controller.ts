@@ -106,11 +106,13 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   const policyQueue = queueOf('amipolicy');
   const accountQueue = queueOf('awsaccount');
   const freshness = new FreshnessLedger(clock, options.verifyMs);
-  wakeOnChanges(
-    { policies: policyView, accounts: accountView },
-    { policies: policyQueue, accounts: accountQueue },
+  wakeOnChanges({
+    views: { policies: policyView, accounts: accountView },
+    queues: { policies: policyQueue, accounts: accountQueue },
     freshness,
-  );
+    hasImagesIn: (policy, account) =>
+      engine.sweep.targetsWith(policyController.ownerOf(policy)).some((target) => target.account === account),
+  });
   observer?.began({
     engine,
     cluster,

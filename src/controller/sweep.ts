@@ -2,7 +2,7 @@ import type { Clock } from '../ambient/clock.ts';
 import type { AwsClients, CallOptions } from '../aws/aws-clients.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
 import type { Inventories } from '../aws/inventories.ts';
-import { type Owner, ownershipOf } from '../policy/identity.ts';
+import type { Owner } from '../policy/identity.ts';
 import type { Target } from '../policy/model.ts';
 
 const DAY_MS = 86_400_000;
@@ -82,9 +82,6 @@ export class Sweep {
 
   /** Targets in which something of a policy is, as far as they were ever looked at: in a sweep, or by any policy. */
   targetsWith(owner: Owner): Target[] {
-    return this.#inventories.targetsWith((tags) => {
-      const { kind } = ownershipOf(tags, owner);
-      return kind === 'ours' || kind === 'former';
-    });
+    return this.#inventories.targetsWith(owner);
   }
 }

@@ -3,19 +3,28 @@ import type { AwsAccount } from '../api/aws-account.ts';
 import { type KubeObject, keyOf } from '../kube/kube-object.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { WorkQueue } from '../kube/work-queue.ts';
-import { concernsPolicies } from './account-watch.ts';
+import { concernsPolicies, mayUse } from './account-watch.ts';
 import type { FreshnessLedger } from './freshness-ledger.ts';
 import { isUnanswered, wishOf } from './policy-watch.ts';
 
+type View<T extends KubeObject> = Pick<Reflector<T>, 'store' | 'onChange'>;
 type Policy = AmiPolicy & KubeObject;
 type Account = AwsAccount & KubeObject;
 
-/** What of the cluster changed wakes whom. To be called before the views start, so that nothing is missed. */
-export function wakeOnChanges(
-  { policies, accounts }: { readonly policies: Reflector<Policy>; readonly accounts: Reflector<Account> },
-  queues: { readonly policies: WorkQueue; readonly accounts: WorkQueue },
-  freshness: FreshnessLedger,
-): void {
+export interface WakeUpOptions {
+  readonly views: { readonly policies: View<Policy>; readonly accounts: View<Account> };
+  readonly queues: { readonly policies: WorkQueue; readonly accounts: WorkQueue };
+  readonly freshness: Pick<FreshnessLedger, 'lookAfresh' | 'forget'>;
+  /** Whether something of a policy is in an account, also where the policy does not name it any more. */
+  readonly hasImagesIn: (policy: AmiPolicy, account: string) => boolean;
+}
+
+/**
+ * What changes in the cluster wakes those whom it concerns, and nobody else. To be called before the views start, so that
+ * nothing is missed.
+ */
+export function wakeOnChanges({ views, queues, freshness, hasImagesIn }: WakeUpOptions): void {
+  const { policies, accounts } = views;
   /** What a policy lets go of, one that stood off may take. */
   const wakeRivals = ({ spec }: Policy): void => {
     for (const other of policies.store.values()) {
@@ -35,8 +44,9 @@ export function wakeOnChanges(
     if (wish !== 'nothing') queues.policies.add(key, before || isUnanswered(object) ? 'high' : 'low');
   });
   accounts.onChange(({ kind, key, object, before }) => {
-    if (kind !== 'deleted' && before && !concernsPolicies(before, object)) return;
-    for (const policy of policies.store.values()) queues.policies.add(keyOf(policy));
+    if (kind === 'updated' && before && !concernsPolicies(before, object)) return;
+    for (const policy of policies.store.values())
+      if (mayUse(policy, key) || hasImagesIn(policy, key)) queues.policies.add(keyOf(policy));
     if (kind === 'deleted') queues.accounts.forget(key);
     else queues.accounts.add(key);
   });

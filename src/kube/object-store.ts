@@ -6,6 +6,8 @@ export interface ObjectStore<T> {
   /** @param key see `keyOf` */
   get(key: string): T | undefined;
   values(): IterableIterator<T>;
+  /** All objects; the same array until one of them changes. */
+  all(): readonly T[];
   readonly size: number;
   /**
    * The objects that an index of the reflector's options files under `term`.
@@ -20,6 +22,7 @@ export type IndexTerms<T> = (object: T) => Iterable<string>;
 /** The writable side, for the reflector alone. */
 export class IndexedStore<T extends KubeObject> implements ObjectStore<T> {
   readonly #objects = new Map<string, T>();
+  #all: readonly T[] | undefined;
   readonly #indexes = new Map<string, { readonly terms: IndexTerms<T>; readonly keys: Map<string, Set<string>> }>();
 
   constructor(indexes: Readonly<Record<string, IndexTerms<T>>> = {}) {
@@ -42,6 +45,11 @@ export class IndexedStore<T extends KubeObject> implements ObjectStore<T> {
     return this.#objects.values();
   }
 
+  all(): readonly T[] {
+    this.#all ??= [...this.#objects.values()];
+    return this.#all;
+  }
+
   byIndex(index: string, term: string): readonly T[] {
     const found = this.#indexes.get(index);
     if (!found) throw new RangeError(`there is no index ${index}`);
@@ -51,6 +59,7 @@ export class IndexedStore<T extends KubeObject> implements ObjectStore<T> {
   set(object: T): void {
     const key = keyOf(object);
     this.delete(key);
+    this.#all = undefined;
     this.#objects.set(key, deepFreeze(object));
     for (const { terms, keys } of this.#indexes.values()) {
       for (const term of terms(object)) {
@@ -64,6 +73,7 @@ export class IndexedStore<T extends KubeObject> implements ObjectStore<T> {
   delete(key: string): void {
     const object = this.#objects.get(key);
     if (!object) return;
+    this.#all = undefined;
     this.#objects.delete(key);
     for (const { terms, keys } of this.#indexes.values()) {
       for (const term of terms(object)) {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keyOf } from '../../src/kube/kube-object.ts';
+import { type KubeObject, keyOf } from '../../src/kube/kube-object.ts';
 import { IndexedStore } from '../../src/kube/object-store.ts';
 import type { Thing } from './fake-api.ts';
 
@@ -70,4 +70,20 @@ it.each([
   ['a', { name: 'a' }],
 ])('%s is the key of %j', (key, metadata) => {
   expect(keyOf({ metadata })).toBe(key);
+});
+
+it('all objects are one array until one of them changes', () => {
+  const store = new IndexedStore<KubeObject>();
+  const a = { metadata: { name: 'a' } };
+  store.set(a);
+  const before = store.all();
+  expect(store.all()).toBe(before);
+  store.set({ metadata: { name: 'a', resourceVersion: '2' } });
+  store.set({ metadata: { name: 'b' } });
+  store.delete('nobody');
+  const after = store.all();
+  expect(after.map(({ metadata }) => metadata)).toEqual([{ name: 'a', resourceVersion: '2' }, { name: 'b' }]);
+  store.delete('b');
+  expect(store.all()).toHaveLength(1);
+  expect(before).toEqual([a]);
 });
