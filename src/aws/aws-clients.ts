@@ -11,8 +11,11 @@ import { AwsError, type ErrorClass } from './aws-error.ts';
 import { AwsTime } from './aws-time.ts';
 import { type AccountAccess, CredentialSource, type KeySource, type StsApi, stsOver } from './credentials.ts';
 import { toAwsError } from './error-table.ts';
+import { heldBack } from './held-back.ts';
+import type { Permit } from './permit.ts';
 import { Persistence, wasSignedWrong, withSecondChance } from './persistence.ts';
-import { type BucketReading, type Priority, RateBudget } from './rate-budget.ts';
+import type { Priority } from './priority.ts';
+import { RateBudget } from './rate-budget.ts';
 import { Regions } from './regions.ts';
 import { actionOf, changes, mayRepeat, refuseEmptyLists, type SdkCommand } from './sdk-command.ts';
 import { unlessAborted } from './unless-aborted.ts';
@@ -20,6 +23,10 @@ import { unlessAborted } from './unless-aborted.ts';
 export interface CallOptions {
   /** Default: normal. */
   readonly priority?: Priority;
+  /** Whose work it is: of equal priority, each gets its turn. Default: nobody's in particular. */
+  readonly flow?: string;
+  /** A token for this call, got before. When it is void, or AWS throttles the call all the same, that is thrown at once. */
+  readonly permit?: Permit;
   /**
    * Aborted: waiting ends, and reading too; the reason of the signal is thrown. A mutating call that was already sent is
    * finished, so that its effect is known.
@@ -70,6 +77,8 @@ export interface AwsClientsOptions {
   readonly base?: KeySource;
   /** Default: AWS itself, or what AWS_ENDPOINT_URL says. */
   readonly endpoint?: string;
+  /** The part of what AWS allows an account that is used, above 0 and at most 1. Default: DEFAULT_SHARE. */
+  readonly share?: number;
   /** Added to the User-Agent header. */
   readonly userAgent?: string;
   /** Milliseconds for a connection, default 3000, and for an answer, default 30000. Of real time: sockets know no other. */
@@ -99,7 +108,8 @@ export class AwsClients {
   readonly #homeRegion: string;
   readonly #base: KeySource;
   readonly #onCall: (call: CallReport) => void;
-  readonly #budget: RateBudget;
+  /** What AWS lets through, for all calls together. */
+  readonly budget: RateBudget;
   readonly #credentials: CredentialSource;
   readonly #shared: STSClientConfig & EC2ClientConfig;
   readonly #connections: STSClient['config']['requestHandler'];
@@ -114,7 +124,7 @@ export class AwsClients {
     this.#homeRegion = homeRegion;
     this.#base = options.base ?? fromNodeProviderChain({ clientConfig: { region: homeRegion } });
     this.#onCall = options.onCall ?? ((): void => undefined);
-    this.#budget = new RateBudget(clock);
+    this.budget = new RateBudget(clock, options.share);
     this.#regions = new Regions(clock, homeRegion, (target, access) => this.ec2(target, access));
     this.time = new AwsTime(clock);
     const configuration = {
@@ -182,11 +192,6 @@ export class AwsClients {
     this.#mayWrite = mayWrite;
   }
 
-  /** What is left in each bucket of the rate budget, for metrics. */
-  budget(): BucketReading[] {
-    return this.#budget.read();
-  }
-
   /** Closes every connection. Calls that are under way fail. */
   close(): void {
     this.#clients.clear();
@@ -198,7 +203,7 @@ export class AwsClients {
     target: Target,
     access: AccountAccess,
     command: SdkCommand<Input, Output>,
-    { priority = 'normal', signal }: CallOptions,
+    { priority = 'normal', flow = '', permit, signal }: CallOptions,
   ): Promise<Output> {
     const action = actionOf(command);
     refuseEmptyLists(action, target, command.input);
@@ -207,10 +212,13 @@ export class AwsClients {
     if (signal) setMaxListeners(0, signal);
     const isChange = changes(action, command.input);
     const abortable = isChange ? undefined : signal;
+    const prepaid = permit?.action === action ? permit : undefined;
     const once = async (): Promise<Output> => {
       const keys = await unlessAborted(this.#credentials.forAccount(access), signal);
       const askedAt = this.#clock.monotonic();
-      await this.#budget.acquire(target, action, { priority, ...(signal && { signal }) });
+      const spent = prepaid?.spend() ?? 'used';
+      if (spent === 'void') throw heldBack(action, target);
+      if (spent === 'used') await this.budget.acquire(target, action, { priority, flow, ...(signal && { signal }) });
       const waitedMs = this.#clock.monotonic() - askedAt;
       if (isChange && !this.#mayWrite()) throw notLeader(action, target);
       try {
@@ -226,6 +234,7 @@ export class AwsClients {
         action,
         target,
         repeatable: mayRepeat(action, command.input),
+        leavesThrottled: prepaid !== undefined,
         signal,
         run: () => withSecondChance(once, (thrown) => wasSignedWrong(thrown) || saysExpired(thrown, action, target)),
       });
@@ -245,11 +254,14 @@ export class AwsClients {
     try {
       answer = await request();
     } catch (thrown) {
-      const { code, class: errorClass } = toAwsError(thrown, action, target);
-      if (errorClass === 'throttle') this.#budget.throttled(target, action);
+      const { code, class: errorClass, message } = toAwsError(thrown, action, target);
+      if (errorClass === 'throttle') this.budget.refused(target, action);
+      else if (errorClass === 'capacity' && SAYS_FULL.test(message)) this.budget.full(target, action);
+      else if (errorClass !== 'transient') this.budget.accepted(target, action);
       report(code, errorClass);
       throw thrown;
     }
+    this.budget.accepted(target, action);
     report('ok');
     return answer;
   }
@@ -313,6 +325,9 @@ const notLeader = (action: string, target: Target): AwsError =>
     why: 'this replica is not the leader any more',
     remedy: 'The new leader does it',
   });
+
+/** A quota on what runs at a time, unlike one on what there is (ec2-facts, section 3). */
+const SAYS_FULL = /concurrent|in progress/i;
 
 /** What EC2 says when a session is over. */
 const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'RequestExpired']);

@@ -1,14 +1,17 @@
 import PQueue from 'p-queue';
+import { awsActionOf } from '../policy/aws-action.ts';
 import type { Failure } from '../policy/failure.ts';
-import type { Target } from '../policy/model.ts';
+import { type Target, targetKey } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
 import { type Audit, audited } from './audit.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
 import { CalledOff } from './called-off.ts';
+import { callingFor } from './calling-for.ts';
 import { performCall } from './calls.ts';
 import type { OpenTarget } from './inventories.ts';
-import { withPriority } from './with-priority.ts';
+import type { Permit } from './permit.ts';
+import type { Priority } from './priority.ts';
 
 /** What the executor asks of whoever owns the plan. */
 export interface Execution {
@@ -21,27 +24,30 @@ export interface Execution {
   readonly confirm: (action: Action) => Promise<string | undefined>;
   /** Is told of everything that is taken away. Default: nobody is. */
   readonly audit?: Audit | undefined;
+  /** The token that an action has. Default: none, and each call waits for the rate budget. */
+  readonly permitOf?: (action: Action) => Permit | undefined;
+  /** Whose work it is, and how urgent, for whatever else has to be read. */
+  readonly flow?: string;
+  readonly priority?: Priority;
   /** Aborted: nothing new is started, and what is in hand is finished. */
   readonly stop: AbortSignal;
-  /** Of all calls. Default: normal. */
-  readonly priority?: CallOptions['priority'];
 }
 
-/** What became of the actions of a plan. */
+/** What became of the actions of a plan. What is in neither list was not tried, or AWS had no room for it after all. */
 export interface Executed {
   readonly done: readonly Action[];
   readonly failures: readonly Failure[];
 }
 
-/** Calls of one plan that are under way at a time; the rate budget slows them down further. */
-const CONCURRENCY = 16;
+/** Calls of one plan that are under way at a time in one target: no target is held up by what happens in another. */
+const CONCURRENCY = 40;
 
 /**
  * Carries out actions: each when all that it needs has succeeded and all that it follows has ended. One that fails takes
  * only its dependents with it.
  */
 export async function execute(actions: readonly Action[], execution: Execution): Promise<Executed> {
-  const queue = new PQueue({ concurrency: CONCURRENCY });
+  const queues = new Map<string, PQueue>();
   const results = new Map<string, Promise<boolean>>();
   const done: Action[] = [];
   const failures: Failure[] = [];
@@ -51,11 +57,11 @@ export async function execute(actions: readonly Action[], execution: Execution):
     const needs = await Promise.all(action.needs.map((id) => results.get(id) ?? Promise.resolve(false)));
     await Promise.all(action.follows.flatMap((id) => results.get(id) ?? []));
     if (needs.includes(false)) return false;
-    return await queue.add(async () => {
+    return await queueOf(queues, action.target).add(async () => {
       if (execution.stop.aborted) return false;
       const outcome = await attempt(action, execution);
       if (outcome === 'done') done.push(action);
-      else if (outcome !== 'stopped') failures.push(outcome);
+      else if (outcome !== 'not done') failures.push(outcome);
       return outcome === 'done';
     });
   };
@@ -65,21 +71,45 @@ export async function execute(actions: readonly Action[], execution: Execution):
   return { done, failures };
 }
 
-async function attempt(action: Action, execution: Execution): Promise<'done' | 'stopped' | Failure> {
+function queueOf(queues: Map<string, PQueue>, target: Target): PQueue {
+  const key = targetKey(target);
+  let queue = queues.get(key);
+  if (!queue) {
+    queue = new PQueue({ concurrency: CONCURRENCY });
+    queues.set(key, queue);
+  }
+  return queue;
+}
+
+async function attempt(action: Action, execution: Execution): Promise<'done' | 'not done' | Failure> {
+  const { flow, priority } = execution;
+  const permit = execution.permitOf?.(action);
   try {
     if (action.destroys || action.kind === 'TakeOver') {
       const objection = await execution.confirm(action);
       if (objection !== undefined) return { action, code: 'CalledOff', message: objection, effect: 'retries' };
     }
-    const { open, audit, stop, priority = 'normal' } = execution;
-    const target = withPriority(open(action.target), priority);
-    await performCall(action, audit ? audited(target, action, audit) : target, { signal: stop, priority });
+    const { audit, stop } = execution;
+    const options: CallOptions = {
+      ...(flow !== undefined && { flow }),
+      ...(priority && { priority }),
+      ...(permit && { permit }),
+    };
+    const open = callingFor(execution.open(action.target), options);
+    await performCall(action, audit ? audited(open, action, audit) : open, { ...options, signal: stop });
     return 'done';
   } catch (error) {
-    if (execution.stop.aborted && error === execution.stop.reason) return 'stopped';
+    if (execution.stop.aborted && error === execution.stop.reason) return 'not done';
+    // The schedule of the next round says that it waits, and for what.
+    if (permit && isThrottle(error, action)) return 'not done';
     return failureOf(action, error);
+  } finally {
+    permit?.release();
   }
 }
+
+const isThrottle = (error: unknown, { call }: Action): boolean =>
+  error instanceof AwsError && error.class === 'throttle' && error.action === awsActionOf(call);
 
 function failureOf(action: Action, error: unknown): Failure {
   if (error instanceof CalledOff) return { action, code: error.code, message: error.message, effect: error.effect };

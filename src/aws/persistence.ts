@@ -2,6 +2,7 @@ import { type Clock, sleep } from '../ambient/clock.ts';
 import type { Random } from '../ambient/random.ts';
 import type { Target } from '../policy/model.ts';
 import { toAwsError } from './error-table.ts';
+import { HeldBack } from './held-back.ts';
 
 const TRIES = 4;
 /** The pause before try n+1 is a random part of this times 2^n, up to the longest. */
@@ -14,6 +15,8 @@ export interface Attempt<T> {
   readonly target: Target;
   /** Whether it may be repeated although it may have had its effect. What surely had none is repeated in any case. */
   readonly repeatable: boolean;
+  /** Whether one that was throttled is left to the caller, who has something else to do meanwhile. Default: false. */
+  readonly leavesThrottled?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly run: () => Promise<T>;
 }
@@ -29,13 +32,14 @@ export class Persistence {
   }
 
   /** @throws what the last try has thrown, as it is, or the reason of the signal */
-  async persist<T>({ action, target, repeatable, signal, run }: Attempt<T>): Promise<T> {
+  async persist<T>({ action, target, repeatable, leavesThrottled = false, signal, run }: Attempt<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await run();
       } catch (thrown) {
         if (signal?.aborted && thrown === signal.reason) throw thrown;
         const error = toAwsError(thrown, action, target);
+        if (error instanceof HeldBack || (leavesThrottled && error.class === 'throttle')) throw thrown;
         const again = error.class === 'throttle' || (error.class === 'transient' && (repeatable || error.certain));
         if (!again || tries >= TRIES) throw thrown;
         const longest = Math.min(BACKOFF_MS * 2 ** tries, LONGEST_BACKOFF_MS);

@@ -1,10 +1,22 @@
 import type { Clock } from '../ambient/clock.ts';
+import type { Delay } from '../policy/delay.ts';
 import { type Target, targetKey } from '../policy/model.ts';
-import { isRead } from './error-table.ts';
+import { sizeOf } from './bucket-sizes.ts';
+import { Callers } from './callers.ts';
+import { heldBack } from './held-back.ts';
+import type { Permit } from './permit.ts';
+import type { Priority } from './priority.ts';
+import { TokenBucket } from './token-bucket.ts';
+import { type Request, Turns } from './turns.ts';
 
-/** User edits and what follows from them; the usual; what has all day. */
-export type Priority = 'user' | 'normal' | 'sweep';
-const ORDER: readonly Priority[] = ['user', 'normal', 'sweep'];
+/** The part of each bucket that is used unless somebody says otherwise: all principals of an account draw on the same ones. */
+export const DEFAULT_SHARE = 0.8;
+/** Who waits for many tokens comes again when so many have come for it: neither for each, nor only for all. */
+const BATCH_MS = 5000;
+/** How often to look whether what is under way has ended. */
+const ENDED_POLL_MS = 15_000;
+/** After AWS has said that as much is under way as it allows, nothing is begun for so long: others are at it, too. */
+const FULL_MS = 60_000;
 
 /** One bucket as metrics show it. */
 export interface BucketReading {
@@ -16,157 +28,177 @@ export interface BucketReading {
   readonly capacity: number;
   /** Tokens that come back in a second, now. */
   readonly refill: number;
+  /** Calls that wait for a token. */
   readonly waiting: number;
 }
 
-interface Size {
-  readonly burst: number;
-  /** Tokens a second. */
-  readonly refill: number;
+/** How many at a time AWS lets run of what a call begins. */
+export interface Ceiling {
+  readonly most: number;
+  /** How many were seen to run. */
+  readonly running: number;
 }
 
-/** ec2-facts, section 4, for the actions that this program calls. */
-const SIZES: ReadonlyMap<string, Size> = new Map([
-  ['CopyImage', { burst: 100, refill: 1 }],
-  ['DeregisterImage', { burst: 100, refill: 5 }],
-  ['ModifyImageAttribute', { burst: 100, refill: 5 }],
-  ['ModifySnapshotAttribute', { burst: 100, refill: 5 }],
-  ['DeleteSnapshot', { burst: 100, refill: 5 }],
-  ['CreateTags', { burst: 100, refill: 10 }],
-  ['DeleteTags', { burst: 100, refill: 10 }],
-  // By the standard throughput of SSM, which is not documented per action for all of them.
-  ['PutParameter', { burst: 3, refill: 3 }],
-  ['AddTagsToResource', { burst: 5, refill: 5 }],
-  ['DeleteParameter', { burst: 5, refill: 5 }],
-  ['DescribeParameters', { burst: 5, refill: 3 }],
-]);
-const READS: Size = { burst: 100, refill: 20 };
-const OTHER_WRITES: Size = { burst: 50, refill: 5 };
-/** Everybody in the account draws on the same buckets; this much is ours. */
-const SHARE = 0.8;
-/** Each refusal halves the refill, down to this part of it. */
-const LEAST = 1 / 16;
-/** Of calls that were under way together, and were refused together, only the first halves it. */
-const ONE_REFUSAL_MS = 1000;
-/** It grows back by this part of the whole for each of these periods without a refusal. */
-const RECOVERY = 1 / 8;
-const RECOVERY_MS = 15_000;
-/** So many may go before somebody of a lower priority. */
-const PATIENCE = 16;
-
-interface Waiting {
-  readonly since: number;
-  readonly go: () => void;
+/** How many calls may be made now. */
+export interface Admission {
+  readonly permits: readonly Permit[];
+  /** Why the others must wait; undefined when there are none. */
+  readonly delay?: Delay;
 }
 
 interface Bucket {
   readonly target: Target;
   readonly action: string;
-  readonly size: Size;
-  tokens: number;
-  filledAt: number;
-  /** The part of the refill that is used, 1 when EC2 has not refused anything lately. */
-  speed: number;
-  speedSince: number;
-  refusedAt: number;
-  readonly queues: Readonly<Record<Priority, Waiting[]>>;
-  /** How many were let through while somebody with a lower priority waited. */
-  overtaken: number;
+  readonly tokens: TokenBucket;
+  readonly callers: Callers;
+  readonly turns: Turns;
+  /** Permits that are given and not released. */
+  inHand: number;
+  /** Until then as much is under way as AWS allows. */
+  fullUntil: number;
+  /** Permits of an earlier one are void. */
+  epoch: number;
   cancelTimer: (() => void) | undefined;
 }
 
 /**
- * Keeps calls within what EC2 allows: one token bucket for each account, region and action, as EC2 has them. Who waits is
- * served by priority, then in order. A timer is set only while somebody waits.
+ * Keeps calls within what AWS allows: one token bucket for each account, region and action, as AWS has them. There are two
+ * ways to a token: `acquire` waits for one, which is for reads, and `admit` gives as many as there are now and says when to
+ * come again, which is for the actions of a plan, so that no pass stands still. Both serve by priority, and flows of the
+ * same priority in turn.
  */
 export class RateBudget {
+  /** The part of each bucket, and of each quota on what runs at a time, that is used; above 0, at most 1. */
+  readonly share: number;
   readonly #clock: Clock;
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, share: number = DEFAULT_SHARE) {
     this.#clock = clock;
+    this.share = share;
   }
 
   /**
    * Resolves when the call may be made.
+   * @throws AwsError of class throttle, at once, while AWS refuses nearly everything: nobody waits for that
    * @throws the signal's reason when it aborts first; no token is used then
    */
   async acquire(
     target: Target,
     action: string,
-    { priority = 'normal', signal }: { readonly priority?: Priority; readonly signal?: AbortSignal } = {},
+    given: { readonly priority?: Priority; readonly flow?: string; readonly signal?: AbortSignal } = {},
   ): Promise<void> {
+    const { priority = 'normal', flow = '', signal } = given;
     signal?.throwIfAborted();
     const bucket = this.#bucket(target, action);
-    this.#fill(bucket);
-    if (bucket.tokens >= 1 && waiting(bucket) === 0) {
-      bucket.tokens -= 1;
+    const { tokens, callers } = bucket;
+    const now = this.#clock.monotonic();
+    if (tokens.shutMs(now) > 0) throw heldBack(action, target);
+    if (tokens.whole(now) > 0 && callers.count === 0) {
+      tokens.take(1, now);
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const queue = bucket.queues[priority];
       const onAbort = (): void => {
-        queue.splice(queue.indexOf(entry), 1);
-        if (waiting(bucket) === 0) stopTimer(bucket);
+        callers.remove(caller);
+        if (callers.count === 0) stopTimer(bucket);
         reject(signal?.reason);
       };
-      const go = (): void => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
+      const ended = (): void => signal?.removeEventListener('abort', onAbort);
+      const caller = {
+        priority,
+        flow,
+        since: now,
+        go: (): void => {
+          ended();
+          resolve();
+        },
+        refuse: (why: Error): void => {
+          ended();
+          reject(why);
+        },
       };
-      const entry: Waiting = { since: this.#clock.monotonic(), go };
       signal?.addEventListener('abort', onAbort, { once: true });
-      queue.push(entry);
+      callers.add(caller);
       this.#serve(bucket);
     });
   }
 
-  /** EC2 has refused a call: somebody else draws on the bucket too, or it is smaller than we think. */
-  throttled(target: Target, action: string): void {
+  /**
+   * Gives permits for as many calls as may be made now, and never more than are wanted. Each must be released. What is not
+   * given is remembered for a while, so that nobody else gets it: ask again after `delay.afterMs`, for all that is wanted
+   * then.
+   */
+  admit(target: Target, action: string, request: Request, ceiling?: Ceiling): Admission {
     const bucket = this.#bucket(target, action);
-    this.#fill(bucket);
-    bucket.tokens = 0;
+    const { tokens, turns } = bucket;
     const now = this.#clock.monotonic();
-    if (now - bucket.refusedAt >= ONE_REFUSAL_MS) {
-      bucket.speed = Math.max(LEAST, bucket.speed / 2);
-      bucket.refusedAt = now;
-    }
-    bucket.speedSince = now;
+    const fullMs = Math.max(0, bucket.fullUntil - now);
+    const room = ceiling && (fullMs > 0 ? 0 : Math.max(0, ceiling.most - ceiling.running - bucket.inHand));
+    const whole = Math.max(0, tokens.whole(now) - bucket.callers.count);
+    const batch = Math.max(1, Math.ceil((tokens.refill * BATCH_MS) / 1000));
+    const part = turns.take(request, Math.min(whole, room ?? whole), batch, now);
+    tokens.take(part.count, now);
+    const permits = Array.from({ length: part.count }, () => this.#permit(bucket));
+    if (part.ahead === 0) return { permits };
+    const forTokens = tokens.msUntil(part.ahead, now);
+    const isFull = room !== undefined && room < whole;
+    const afterMs = isFull ? Math.max(forTokens, fullMs, ENDED_POLL_MS) : forTokens;
+    turns.expect(request.flow, now + afterMs);
+    if (tokens.isSlowed) return { permits, delay: { because: 'refused', afterMs } };
+    if (isFull) return { permits, delay: { because: 'ceiling', afterMs } };
+    return { permits, delay: { because: 'rate', afterMs, perSecond: tokens.fullRefill } };
+  }
+
+  /** AWS has refused a call for too many: what was let through and is not sent yet would be refused, too. */
+  refused(target: Target, action: string): void {
+    const bucket = this.#bucket(target, action);
+    const now = this.#clock.monotonic();
+    bucket.epoch += 1;
+    bucket.tokens.refuse(now);
+    if (bucket.tokens.shutMs(now) === 0) return;
+    stopTimer(bucket);
+    for (const caller of bucket.callers.all()) caller.refuse(heldBack(action, target));
+  }
+
+  /** AWS has refused a call because as much as it allows is under way: somebody else has begun some, too. */
+  full(target: Target, action: string): void {
+    const bucket = this.#bucket(target, action);
+    bucket.epoch += 1;
+    bucket.fullUntil = this.#clock.monotonic() + FULL_MS;
+  }
+
+  /** AWS has let a call pass. */
+  accepted(target: Target, action: string): void {
+    this.#bucket(target, action).tokens.accept();
   }
 
   /** What is left in each bucket that was ever used. */
   read(): BucketReading[] {
-    return [...this.#buckets.values()].map((bucket) => {
-      this.#fill(bucket);
-      const { target, action, tokens, size } = bucket;
-      return {
-        target,
-        action,
-        tokens,
-        capacity: size.burst * SHARE,
-        refill: refillOf(bucket),
-        waiting: waiting(bucket),
-      };
-    });
+    const now = this.#clock.monotonic();
+    return [...this.#buckets.values()].map(({ target, action, tokens, callers, turns }) => ({
+      target,
+      action,
+      tokens: tokens.tokens(now),
+      capacity: tokens.burst,
+      refill: tokens.refill,
+      waiting: callers.count + turns.waiting,
+    }));
   }
 
   #bucket(target: Target, action: string): Bucket {
     const key = `${targetKey(target)} ${action}`;
     let bucket = this.#buckets.get(key);
     if (!bucket) {
-      const size = SIZES.get(action) ?? (isRead(action) ? READS : OTHER_WRITES);
-      const now = this.#clock.monotonic();
       bucket = {
         target,
         action,
-        size,
-        tokens: size.burst * SHARE,
-        filledAt: now,
-        speed: 1,
-        speedSince: now,
-        refusedAt: Number.NEGATIVE_INFINITY,
-        queues: { user: [], normal: [], sweep: [] },
-        overtaken: 0,
+        tokens: new TokenBucket(sizeOf(action), this.share, this.#clock.monotonic()),
+        callers: new Callers(),
+        turns: new Turns(),
+        inHand: 0,
+        fullUntil: Number.NEGATIVE_INFINITY,
+        epoch: 0,
         cancelTimer: undefined,
       };
       this.#buckets.set(key, bucket);
@@ -174,50 +206,44 @@ export class RateBudget {
     return bucket;
   }
 
-  #fill(bucket: Bucket): void {
-    const now = this.#clock.monotonic();
-    // At the speed that was in force: what has been recovered since counts from now on.
-    const gained = ((now - bucket.filledAt) / 1000) * refillOf(bucket);
-    bucket.tokens = Math.min(bucket.size.burst * SHARE, bucket.tokens + gained);
-    bucket.filledAt = now;
-    const periods = Math.floor((now - bucket.speedSince) / RECOVERY_MS);
-    bucket.speed = Math.min(1, bucket.speed + periods * RECOVERY);
-    bucket.speedSince += periods * RECOVERY_MS;
+  #permit(bucket: Bucket): Permit {
+    const { epoch } = bucket;
+    let state: 'fresh' | 'spent' | 'released' = 'fresh';
+    bucket.inHand += 1;
+    return {
+      action: bucket.action,
+      spend: () => {
+        if (state !== 'fresh') return 'used';
+        if (epoch !== bucket.epoch) return 'void';
+        state = 'spent';
+        return 'spent';
+      },
+      release: () => {
+        if (state === 'released') return;
+        // After a refusal the bucket is empty, whatever was taken out of it before.
+        if (state === 'fresh' && epoch === bucket.epoch) bucket.tokens.giveBack(1, this.#clock.monotonic());
+        state = 'released';
+        bucket.inHand -= 1;
+      },
+    };
   }
 
   /** Lets through who can go, and sets a timer for the next one. */
   #serve(bucket: Bucket): void {
-    this.#fill(bucket);
-    while (bucket.tokens >= ENOUGH) {
-      const next = takeNext(bucket);
+    const { tokens, callers } = bucket;
+    const now = this.#clock.monotonic();
+    while (tokens.whole(now) > 0) {
+      const next = callers.next();
       if (!next) break;
-      bucket.tokens -= 1;
+      tokens.take(1, now);
       next.go();
     }
-    if (bucket.cancelTimer || waiting(bucket) === 0) return;
-    const wait = ((1 - bucket.tokens) / refillOf(bucket)) * 1000;
-    bucket.cancelTimer = this.#clock.after(Math.ceil(wait), () => {
+    if (bucket.cancelTimer || callers.count === 0) return;
+    bucket.cancelTimer = this.#clock.after(tokens.msUntil(1, now), () => {
       bucket.cancelTimer = undefined;
       this.#serve(bucket);
     });
   }
-}
-
-/** A whole token, less what floating point loses. */
-const ENOUGH = 1 - 1e-9;
-
-const refillOf = ({ size, speed }: Bucket): number => size.refill * SHARE * speed;
-
-const waiting = ({ queues }: Bucket): number => ORDER.reduce((sum, priority) => sum + queues[priority].length, 0);
-
-/** The first of the highest priority; but every so often who has waited longest below it, so that no one starves (S9). */
-function takeNext(bucket: Bucket): Waiting | undefined {
-  const [highest, ...lower] = ORDER.map((priority) => bucket.queues[priority]).filter(({ length }) => length > 0);
-  bucket.overtaken = lower.length === 0 ? 0 : bucket.overtaken + 1;
-  if (bucket.overtaken <= PATIENCE) return highest?.shift();
-  bucket.overtaken = 0;
-  const since = (queue: readonly Waiting[]): number => queue[0]?.since ?? Number.POSITIVE_INFINITY;
-  return lower.reduce((oldest, queue) => (since(queue) < since(oldest) ? queue : oldest)).shift();
 }
 
 function stopTimer(bucket: Bucket): void {

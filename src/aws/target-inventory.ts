@@ -216,6 +216,12 @@ export class TargetInventory {
     };
   }
 
+  /** How many images are being made, whoever began them; those whose copying has just begun among them. */
+  get copiesUnderWay(): number {
+    const { images, begun } = this.#listing ?? NOTHING;
+    return indexOf(this.overlay.images(images, begun)).unfinished.filter(({ state }) => state === 'pending').length;
+  }
+
   /** One image as `view` shows it. */
   image(id: string): Image | undefined {
     const { images, begun } = this.#listing ?? NOTHING;

@@ -64,7 +64,9 @@ export async function applyUntilDone(
     const retries = mayRetry(outcome);
     failed = retries ? failed + 1 : 0;
     tries = retries && !isSoon ? tries + 1 : 0;
-    if (!options.wait || (!isSoon && !retries) || tries > TRIES) {
+    // Everything is begun, with or without --wait; what AWS has no room for yet is begun when it has.
+    const begins = outcome.delayed.some(({ delay }) => delay.because === 'rate');
+    if ((!options.wait && !begins) || (!isSoon && !retries) || tries > TRIES) {
       for (const blocked of plan.blocked)
         if (blocked.code !== 'DeletionDisabled') console.log(`${label}  ${heldBackText(blocked)}`);
       return outcome;

@@ -22,6 +22,8 @@ export function awsEngine(options: {
   readonly allowIgnoreInUse?: boolean;
   /** Public images that EC2 lets an account have in a region. Default: 5. */
   readonly publicImages?: number;
+  /** The part of what AWS allows an account that is used. Default: DEFAULT_SHARE. */
+  readonly budgetShare?: number;
   readonly endpoint?: string;
   readonly onCall?: (call: CallReport) => void;
 }): Engine & { close(): void } {
@@ -31,6 +33,7 @@ export function awsEngine(options: {
     random: systemRandom,
     homeRegion: process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION'] ?? DEFAULT_REGION,
     userAgent: `amifleet/${VERSION}`,
+    ...(options.budgetShare !== undefined && { share: options.budgetShare }),
     ...(endpoint !== undefined && { endpoint }),
     ...(onCall && { onCall }),
   });

@@ -14,14 +14,18 @@ const SETTLE_POLL_MS = 3000;
  * hours, so the polls grow with the age of the youngest one, from 5 seconds to a minute.
  */
 export function nextLook(plan: Plan, views: Iterable<TargetView>, owner: Owner, now: number): number | undefined {
-  const delays: number[] = [];
+  const due = nextDue(plan, views, owner, now);
+  const youngest = youngestPending(views, owner, now);
+  const settles =
+    plan.needs.length > 0 || (youngest === undefined && plan.waits.some(({ until }) => until === undefined));
+  return settles ? Math.min(SETTLE_POLL_MS, due ?? SETTLE_POLL_MS) : due;
+}
+
+/** The same for a policy of which something has failed: what must only settle does not make up for that. */
+export function nextDue(plan: Plan, views: Iterable<TargetView>, owner: Owner, now: number): number | undefined {
+  const delays = plan.waits.flatMap(({ until }) => (until === undefined ? [] : [Math.max(until - now, 1000)]));
   const youngest = youngestPending(views, owner, now);
   if (youngest !== undefined) delays.push(Math.min(Math.max(youngest / 6, FIRST_POLL_MS), LONGEST_POLL_MS));
-  for (const { until } of plan.waits) {
-    if (until !== undefined) delays.push(Math.max(until - now, 1000));
-    else if (youngest === undefined) delays.push(SETTLE_POLL_MS);
-  }
-  if (plan.needs.length > 0) delays.push(SETTLE_POLL_MS);
   return delays.length === 0 ? undefined : Math.min(...delays, DAY_MS);
 }
 

@@ -14,7 +14,7 @@ import { isoTime } from '../policy/tags.ts';
 import { deletedOn, withDeleted } from './deletion-ledger.ts';
 import type { Engine } from './engine.ts';
 import { invalidStatus } from './invalid-policy.ts';
-import { nextLook } from './next-look.ts';
+import { nextDue, nextLook } from './next-look.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { Freshness } from './observe.ts';
 import { ownerOf } from './owner-of.ts';
@@ -45,8 +45,8 @@ export type Next =
   | { readonly kind: 'idle' }
   /** Milliseconds from now. */
   | { readonly kind: 'after'; readonly ms: number }
-  /** Something failed: with back-off. */
-  | { readonly kind: 'retry' };
+  /** Something failed: with back-off, but no later than in `withinMs`, when something else is to be looked at. */
+  | { readonly kind: 'retry'; readonly withinMs?: number };
 
 /** How a policy of the cluster is reconciled: what `reconcile` decides, carried to and from Kubernetes. */
 export class PolicyController {
@@ -178,13 +178,16 @@ export class PolicyController {
 
   #next(result: Result, owner: Owner): Next {
     const { input, decision, failures } = result;
-    if (failures.some(({ effect }) => effect === 'retries')) return { kind: 'retry' };
     // What AWS did not answer is asked again more and more slowly; everything else that is blocked has its own time.
     const unanswered = decision.plan.blocked.some(
       ({ part, code, effect }) => effect === 'retries' && (part === 'access' || code === 'PermissionsUnknown'),
     );
-    if (unanswered) return { kind: 'retry' };
-    const ms = nextLook(decision.plan, input.targets.values(), owner, input.now);
+    const given = [decision.plan, [...input.targets.values()], owner, input.now] as const;
+    if (unanswered || failures.some(({ effect }) => effect === 'retries')) {
+      const withinMs = nextDue(...given);
+      return { kind: 'retry', ...(withinMs !== undefined && { withinMs }) };
+    }
+    const ms = nextLook(...given);
     return ms === undefined ? { kind: 'idle' } : { kind: 'after', ms };
   }
 }

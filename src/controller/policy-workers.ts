@@ -40,6 +40,8 @@ export async function runPolicyWorkers(
       if (next.kind === 'retry') {
         freshness.failed(key, begun);
         queue.retry(key);
+        // One bad target never stops the others: what is under way there is polled as if nothing had failed.
+        if (next.withinMs !== undefined) queue.addAfter(key, next.withinMs);
         passed('error');
         return;
       }

@@ -3,8 +3,9 @@ import type { AwsAccount } from '../api/aws-account.ts';
 import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
 import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
-import { execute } from '../aws/executor.ts';
+
 import type { OpenTarget } from '../aws/inventories.ts';
+import { type DelayedLane, withDelays } from '../policy/delay.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
 import { type Decision, makePlan } from '../policy/make-plan.ts';
@@ -16,6 +17,7 @@ import { type Scope, scopeOf } from '../policy/scope.ts';
 import { targetsOf } from '../policy/standing.ts';
 import type { Attempt } from '../policy/token.ts';
 import { type Grant, grantFor, knownAccounts } from './access.ts';
+import { type Acted, act, scheduled } from './act.ts';
 import type { Engine } from './engine.ts';
 import type { NodeClasses } from './node-classes.ts';
 import { type Freshness, observe } from './observe.ts';
@@ -56,6 +58,8 @@ export interface Hooks {
 export interface Result {
   readonly input: PlanInput;
   readonly decision: Decision;
+  /** What is due and has to wait for AWS; the plan says so, too. */
+  readonly delayed: readonly DelayedLane[];
   readonly failures: readonly Failure[];
   readonly report: Report;
 }
@@ -68,7 +72,7 @@ const MAX_ROUNDS = 6;
 const DESTROY_WITHIN_MS = 15_000;
 
 /**
- * One pass over one policy, as named steps: resolve access, resolve source, observe, plan, act, report. It acts in
+ * One pass over one policy, as named steps: resolve access, resolve source, observe, plan, schedule, act, report. It acts in
  * rounds, because much follows from what was just done, and reports on what is left.
  */
 export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): Promise<Result> {
@@ -80,7 +84,11 @@ export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): P
   const begunAt = engine.clock.monotonic();
   let { evidence } = given.fresh;
   let { deletedToday } = given;
-  const options: PassOptions = { signal: hooks.stop, ...(given.priority && { priority: given.priority }) };
+  const options: PassOptions = {
+    signal: hooks.stop,
+    flow: given.owner.uid,
+    ...(given.priority && { priority: given.priority }),
+  };
   const failures: Failure[] = [];
   const began = engine.clients.time.now();
   const begun = new Set<string>();
@@ -102,16 +110,25 @@ export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): P
     }
     const tried = new Set(failures.map(({ action }) => action.id));
     const actions = stillPossible(decision.plan.actions, tried);
-    const enough = !mayAct(request) || actions.length === 0 || round > MAX_ROUNDS || hooks.stop.aborted;
-    if (enough) {
+    const mayGoOn = mayAct(request) && round <= MAX_ROUNDS && !hooks.stop.aborted;
+    const open = (target: Target): OpenTarget => openIn(scene, target);
+    const admitted = mayGoOn ? scheduled(engine, request, actions, open) : undefined;
+    if (!admitted || admitted.actions.length === 0) {
+      const delayed = admitted?.delayed ?? [];
       const relevant = failures.filter(({ action }) => decision.plan.actions.some(({ id }) => id === action.id));
-      return { input, decision, failures: relevant, report: report(input, decision, relevant) };
+      const told = { ...decision, plan: withDelays(decision.plan, delayed, input) };
+      return { input, decision: told, delayed, failures: relevant, report: report(input, told, relevant) };
     }
-    const accounts = new Set(actions.map(({ target }) => target.account));
-    const more = [...accounts].filter((account) => !begun.has(account));
-    if (more.length > 0) await hooks.beforeActing(more);
-    for (const account of more) begun.add(account);
-    const acted = await act(engine, actions, request, scene, hooks);
+    let acted: Acted;
+    try {
+      const accounts = new Set(admitted.actions.map(({ target }) => target.account));
+      const more = [...accounts].filter((account) => !begun.has(account));
+      if (more.length > 0) await hooks.beforeActing(more);
+      for (const account of more) begun.add(account);
+      acted = await act(engine, request, admitted, open, hooks);
+    } finally {
+      admitted.release();
+    }
     failures.push(...acted.failures);
     ({ deletedToday } = acted);
     evidence = engine.clock.monotonic();
@@ -183,6 +200,12 @@ interface Scene {
   readonly views: ReadonlyMap<TargetKey, TargetView>;
   readonly open: ReadonlyMap<TargetKey, OpenTarget>;
   readonly nodeClasses?: PlanInput['nodeClasses'];
+}
+
+function openIn(scene: Scene, target: Target): OpenTarget {
+  const open = scene.open.get(targetKey(target));
+  if (!open) throw new Error(`${targetKey(target)} was not observed in this pass`);
+  return open;
 }
 
 /** Steps "resolve source" and "observe": the source, the targets of the spec, and those that it no longer names. */
@@ -265,31 +288,4 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     deletedToday: request.deletedToday,
     limits: engine.limits,
   };
-}
-
-/** Step "act". */
-async function act(
-  engine: Engine,
-  actions: readonly Action[],
-  request: Request,
-  scene: Scene,
-  hooks: Hooks,
-): Promise<{ readonly failures: readonly Failure[]; readonly deletedToday: Request['deletedToday'] }> {
-  const versions = actions.flatMap(({ destroys }) => (destroys?.versionId === undefined ? [] : [destroys.versionId]));
-  const begun = versions.filter((id) => !request.deletedToday.has(id));
-  if (begun.length > 0) await hooks.beforeDeleting([...new Set(begun)]);
-  const { done, failures } = await execute(actions, {
-    open: (target) => {
-      const open = scene.open.get(targetKey(target));
-      if (!open) throw new Error(`${targetKey(target)} was not observed in this pass`);
-      return open;
-    },
-    confirm: hooks.confirm,
-    audit: hooks.audit,
-    stop: hooks.stop,
-    ...(request.priority && { priority: request.priority }),
-  });
-  engine.contests.note(done, engine.clients.time.now());
-  hooks.acted?.(done, failures);
-  return { failures, deletedToday: new Set([...request.deletedToday, ...begun]) };
 }

@@ -2,9 +2,10 @@ import { adoptInstead, askForAdoptable } from './adoption.ts';
 import { attemptFor } from './attempts.ts';
 import { identityTags, sharedTags, userTags } from './copy-tags.ts';
 import { askedKey, isUnderAskedKey, warnOfHiddenKey } from './encryption.ts';
+
 import { foreignCopyOf } from './foreign-copies.ts';
-import { indexOf } from './image-index.ts';
-import { type Inventory, type Target, targetKey } from './model.ts';
+import { type Target, targetKey } from './model.ts';
+
 import { originOf, whyNotTheSource } from './origin.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
@@ -37,29 +38,24 @@ export function placeCopies(pass: Pass): OpenOrigins {
   }
   const oldestFirst = set.versions.filter((version) => standings.wanted.has(version.id)).toReversed();
   for (const target of standings.targets) {
-    const inventory = inventoryOf(pass, target);
-    if (!inventory) continue;
+    if (!inventoryOf(pass, target)) continue;
     warnOfHiddenKey(pass, target);
     askForAdoptable(
       pass,
       target,
       oldestFirst.filter((version) => isMissing(pass, version, target)),
     );
-    const slots = { free: limits.copiesInFlight - pendingIn(inventory) };
     const before = new Map<string, string>();
     const misplaced: Version[] = [];
     for (const version of oldestFirst) {
-      const copy = placeMissing(pass, version, target, slots, open, before.get(version.family), misplaced);
+      const copy = placeMissing(pass, version, target, open, before.get(version.family), misplaced);
       if (copy !== undefined) before.set(version.family, copy);
     }
     // What is there under another key serves until its replacement is ready; the newest version is the one most used.
-    for (const version of misplaced.toReversed()) place(pass, version, target, slots, open, undefined);
+    for (const version of misplaced.toReversed()) place(pass, version, target, open, undefined);
   }
   return open;
 }
-
-const pendingIn = ({ images }: Inventory): number =>
-  indexOf(images).unfinished.filter(({ state }) => state === 'pending').length;
 
 /** Whether a version has nothing in a target yet. */
 const isMissing = (pass: Pass, version: Version, target: Target): boolean =>
@@ -71,7 +67,6 @@ function placeMissing(
   pass: Pass,
   version: Version,
   target: Target,
-  slots: { free: number },
   open: OpenOrigins,
   olderCopy: string | undefined,
   misplaced: Version[],
@@ -81,7 +76,7 @@ function placeMissing(
     if (version.servesAtHome !== false) return undefined;
   }
   const there = (version.copies.get(targetKey(target)) ?? []).filter(isThere);
-  if (there.length === 0) return place(pass, version, target, slots, open, olderCopy);
+  if (there.length === 0) return place(pass, version, target, open, olderCopy);
   askedKey(pass, target);
   const right = there.filter(({ image }) => isUnderAskedKey(pass, image, target));
   if (right.length > 0) return reportThere(pass, version, target, right);
@@ -94,7 +89,6 @@ function place(
   pass: Pass,
   version: Version,
   target: Target,
-  slots: { free: number },
   open: OpenOrigins,
   olderCopy: string | undefined,
 ): string | undefined {
@@ -136,15 +130,6 @@ function place(
   // A grant for a copy that must not be started would stay open for as long as that is so.
   const lends = mayCopyInto(pass, target);
   open.add(origin, target.account, key, lends);
-  if (slots.free <= 0) {
-    draft.wait({
-      part: 'replication',
-      subject,
-      target,
-      message: `${pass.limits.copiesInFlight} copies are under way into this target, as many as EC2 allows; this one starts when one of them ends`,
-    });
-    return undefined;
-  }
   const reach: Reach = lends ? openFor(pass, origin, target.account) : { kind: 'within', after: [] };
   if (reach.kind === 'notYet') {
     draft.wait({
@@ -155,7 +140,6 @@ function place(
     });
     return undefined;
   }
-  slots.free -= 1;
   return draft.act({
     id: `copy ${version.id} ${key}`,
     kind: 'CopyImage',

@@ -196,7 +196,7 @@ describe('a call that fails', () => {
   it('by throttling slows down that action in that target', async () => {
     server.on('DescribeImages', failure(503, 'RequestLimitExceeded'), images);
     await describeImages();
-    const bucket = clients.budget().find(({ action }) => action === 'DescribeImages');
+    const bucket = clients.budget.read().find(({ action }) => action === 'DescribeImages');
     expect(bucket).toMatchObject({ target: TARGET, refill: 8 });
   });
 

@@ -46,6 +46,7 @@ describe('amifleet', () => {
   it('controller --help gives its defaults as they would be written', async () => {
     const { stdout } = await run('controller', '--help');
     expect(stdout).toContain('(default: 5m)');
+    expect(stdout).toContain('(default: 0.8)');
     expect(stdout).toMatch(/whatever policies\s+say \(default: true\)/);
   });
 
@@ -59,6 +60,9 @@ describe('amifleet', () => {
     [['controller', '--resync', 'soon'], /Give a duration such as 90s, 5m or 1h30m/],
     [['controller', '--allow-delete', 'no'], /Say true or false/],
     [['controller', '--allow-delete=False'], /Say true or false/],
+    [['controller', '--budget-share', '80%'], /Say a fraction above 0 and at most 1/],
+    [['controller', '--budget-share', '0'], /Say a fraction above 0 and at most 1/],
+    [['apply', '-f', 'x.yaml', '--budget-share', '1.5'], /Say a fraction above 0 and at most 1/],
     [['--nothing'], /unknown option '--nothing'/],
   ];
   it.each(wrong)('%j is refused with the reason and where to read on, and exits 1', async (args, message) => {

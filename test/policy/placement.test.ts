@@ -137,16 +137,6 @@ describe('a copy', () => {
     expect(copies(plan)).toEqual([]);
     expect(codes(plan)).toEqual(['SelectorTooBroad']);
   });
-
-  it('waits while as many are under way into its target as EC2 allows, whosever they are', () => {
-    const world = new World();
-    for (const number of [1, 2, 3]) world.source(number);
-    world.copy(1, EU, { state: 'pending', owner: { ...OWNER, name: 'other', uid: 'uid-2' } });
-    const limits = { ...DEFAULT_LIMITS, copiesInFlight: 2 };
-    const plan = world.plan(spec({ source: { newest: 2 } }), { limits });
-    expect(placed(plan)).toEqual([`2 ${targetKey(EU)}`]);
-    expect(plan.waits.map(({ message }) => message)).toEqual([expect.stringContaining('as many as EC2 allows')]);
-  });
 });
 
 describe('the origin of a copy', () => {

@@ -4,6 +4,7 @@ import { systemClock } from '../../ambient/clock.ts';
 import type { Action } from '../../policy/plan.ts';
 import { applyUntilDone } from '../apply-until-done.ts';
 import { awsEngine } from '../aws-engine.ts';
+import { budgetShareOption } from '../budget-share.ts';
 import { beginRun, type FilePolicy, type FileRun, filePass, readPolicyFile, sweep } from '../file-mode.ts';
 import { isStuck, mayRetry, planText } from '../plan-text.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -24,10 +25,11 @@ export function applyCommand(): Command {
     .requiredOption('-f, --file <path>', 'AmiPolicy and AwsAccount documents; - for standard input')
     .option('--wait', 'until every copy is ready and nothing is left to do')
     .option('--yes', 'delete without asking')
+    .addOption(budgetShareOption())
     .addHelpText('after', HELP)
-    .action(async (options: { file: string; wait?: boolean; yes?: boolean }) => {
+    .action(async (options: { file: string; wait?: boolean; yes?: boolean; budgetShare: number }) => {
       const policies = readPolicyFile(options.file);
-      const engine = awsEngine({ clock: systemClock, allowDelete: true });
+      const engine = awsEngine({ clock: systemClock, allowDelete: true, budgetShare: options.budgetShare });
       const run = beginRun(options.file, engine, policies, stopSignal());
       try {
         await sweep(run);

@@ -11,6 +11,7 @@ import { Metrics } from '../../server/metrics.ts';
 import { serveProbes } from '../../server/probe-server.ts';
 import { unreadyBecause } from '../../server/readiness.ts';
 import { awsEngine } from '../aws-engine.ts';
+import { budgetShareOption } from '../budget-share.ts';
 import { controllerLog } from '../controller-log.ts';
 import { duration } from '../duration.ts';
 import { stopSignal } from '../stop-signal.ts';
@@ -24,6 +25,7 @@ interface Options {
   readonly resync: number;
   readonly verifyPermissions: number;
   readonly publicImages: number;
+  readonly budgetShare: number;
   readonly metricsAddress?: string;
   readonly clusterId?: string;
   readonly lease?: LeaseName;
@@ -83,6 +85,7 @@ export function controllerCommand(): Command {
         .default(5)
         .argParser(wholeNumber),
     )
+    .addOption(budgetShareOption())
     .option('--metrics-address <host:port>', 'serve /metrics, /livez and /readyz there')
     .option(
       '--cluster-id <id>',
@@ -111,6 +114,7 @@ async function run(options: Options): Promise<void> {
     allowDelete: options.allowDelete,
     allowIgnoreInUse: options.allowIgnoreInUse === true,
     publicImages: options.publicImages,
+    budgetShare: options.budgetShare,
     onCall: (call) => {
       metrics.awsCalled(call);
       log.debug(call, 'called AWS');

@@ -57,7 +57,7 @@ export class AwsMetrics {
     });
     for (const call of DESTRUCTIVE_CALLS) for (const outcome of ACT_OUTCOMES) this.#acts.inc({ call, outcome }, 0);
     const buckets = function* (value: 'tokens' | 'waiting'): Generator<Series> {
-      for (const bucket of parts()?.engine.clients.budget() ?? []) {
+      for (const bucket of parts()?.engine.clients.budget.read() ?? []) {
         const { target, action, tokens, capacity, waiting } = bucket;
         // One that is full says nothing, and there are as many as there are targets times actions.
         if (tokens >= capacity && waiting === 0) continue;
