@@ -9,6 +9,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'edit-latency': async () => (await import('./edit-latency.ts')).editLatency,
   'steady-state': async () => (await import('./steady-state.ts')).steadyState,
   start: async () => (await import('./start.ts')).start,
+  peers: async () => (await import('./peers/peers.ts')).peers,
 };
 
 const USAGE = `npm run bench -- [--json] [${Object.keys(BENCHMARKS).join('] [')}]`;

@@ -40,6 +40,8 @@ export interface Moto {
   /** Every image that an account owns in a region, by name and id. */
   images(region: string, account?: string): Promise<Image[]>;
   snapshotsOf(image: Image, region: string, account?: string): Promise<Snapshot[]>;
+  /** Every snapshot of the account HOME in a region. */
+  snapshots(region: string): Promise<Snapshot[]>;
   /** Who may launch an image, sorted. */
   sharedWith(imageId: string, region: string): Promise<string[]>;
   stop(): Promise<void>;
@@ -48,12 +50,16 @@ export interface Moto {
 /**
  * Starts moto on a port that it picks.
  * @param python an interpreter that has the packages of REQUIREMENTS
- * @param options asIs: CopyImage without our additions (see docs/moto.md)
+ * @param options asIs: CopyImage without our additions; evidence: what is asked before a deletion is answered (see docs/moto.md)
  */
-export async function startMoto(python: string, options: { readonly asIs?: boolean } = {}): Promise<Moto> {
+export async function startMoto(
+  python: string,
+  options: { readonly asIs?: boolean; readonly evidence?: boolean } = {},
+): Promise<Moto> {
   const script = fileURLToPath(new URL('server.py', import.meta.url));
   const port = (): string | undefined => /listening on (\d+)/.exec(server.output())?.[1];
-  const server = new Child('moto', python, ['-I', script, '0', ...(options.asIs ? ['--as-is'] : [])], async () => {
+  const flags = [...(options.asIs ? ['--as-is'] : []), ...(options.evidence ? ['--evidence'] : [])];
+  const server = new Child('moto', python, ['-I', script, '0', ...flags], async () => {
     if (port() === undefined) return false;
     return (await fetch(`http://127.0.0.1:${port()}/_calls`)).ok;
   });
@@ -92,6 +98,11 @@ export async function startMoto(python: string, options: { readonly asIs?: boole
       const ids = (image.BlockDeviceMappings ?? []).flatMap(({ Ebs }) => Ebs?.SnapshotId ?? []);
       const { Snapshots = [] } = await ec2(region, account).send(new DescribeSnapshotsCommand({ SnapshotIds: ids }));
       return Snapshots;
+    },
+    snapshots: async (region) => {
+      const { Snapshots = [] } = await ec2(region).send(new DescribeSnapshotsCommand({ OwnerIds: ['self'] }));
+      // moto passes over OwnerIds, and has a few of its own.
+      return Snapshots.filter(({ OwnerId }) => OwnerId === HOME);
     },
     sharedWith: async (imageId, region) => {
       const { LaunchPermissions = [] } = await ec2(region).send(

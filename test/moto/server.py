@@ -2,6 +2,8 @@
 
     server.py PORT            the additions to CopyImage included
     server.py PORT --as-is    CopyImage as moto has it
+    --evidence                what is asked before a deletion has an answer: which images
+                              use a snapshot; nothing refers to an image; the bin is empty
 
 POST /_seed puts images there with their own ids and dates. GET /_calls counts the requests by action.
 """
@@ -41,6 +43,23 @@ def copy_image(self):
     if token:
         tokens[token] = ami.id
     return ActionResult({"ImageId": ami.id})
+
+
+def list_images_in_recycle_bin(self):
+    return ActionResult({"Images": []})
+
+
+filter_value = Ami.get_filter_value
+
+
+def filter_value_with_snapshots(self, filter_name, method_name=None):
+    if filter_name == "block-device-mapping.snapshot-id":
+        return [self.ebs_snapshot.id]
+    return filter_value(self, filter_name, method_name)
+
+
+def describe_image_references(self):
+    return ActionResult({"ImageReferences": []})
 
 
 def seed(items):
@@ -88,6 +107,10 @@ def answer(start_response, document):
 if __name__ == "__main__":
     if "--as-is" not in sys.argv:
         AmisResponse.copy_image = copy_image
+    if "--evidence" in sys.argv:
+        AmisResponse.list_images_in_recycle_bin = list_images_in_recycle_bin
+        AmisResponse.describe_image_references = describe_image_references
+        Ami.get_filter_value = filter_value_with_snapshots
     server = make_server("127.0.0.1", int(sys.argv[1]), App(create_backend_app), threaded=True)
     print(f"listening on {server.port}", flush=True)
     server.serve_forever()

@@ -14,7 +14,7 @@ export interface Ended {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** `amifleet …` as a process of its own, run from source. */
+/** `amifleet …` as a process of its own, run from source unless another main file is given. */
 export class AmifleetProcess {
   readonly #child: ChildProcess;
   readonly #ended: Promise<Ended>;
@@ -22,8 +22,8 @@ export class AmifleetProcess {
   #stdout = '';
   #stderr = '';
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}, main = MAIN) {
+    const child = spawn(process.execPath, [main, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], NO_COLOR: '1', ...environment },
     });
