@@ -21,7 +21,7 @@ export const HOME = 'us-east-1';
 /** Each edit adds one of them to one policy, so that exactly one new copy is due. */
 const REGIONS = [...DEFAULT_REGIONS, ...OPTED_IN_REGIONS].filter((region) => region !== HOME);
 export const POLICY_COUNT = 10;
-export const MOST_EDITS = POLICY_COUNT * REGIONS.length;
+const MOST_EDITS = POLICY_COUNT * REGIONS.length;
 /** How soon the next look is for what happens in other processes. Nothing that is measured depends on it. */
 const LOOK_MS = 20;
 

@@ -55,7 +55,10 @@ const AMI_POLICY = {
 };
 
 /** The controller as a process, from its bundle, with an API server in this process. It goes on until it is stopped. */
-export async function amifleet(bundle: string, endpoint: string): Promise<Tool & { restart(): Promise<void> }> {
+export async function amifleet(
+  bundle: string,
+  endpoint: string,
+): Promise<Tool & { readonly restart: () => Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'amifleet-peers-'));
   const kube = new KubeSimulator({ clock: systemClock, random: systemRandom });
   const served = await serveKube(kube, { port: 0, token: 'bench' });

@@ -15,7 +15,7 @@ export interface RecordedCall {
 export interface RecordingProxy {
   readonly url: string;
   /** What went through since the last call of this, in the order of the answers. */
-  take(): RecordedCall[];
+  readonly take: () => RecordedCall[];
   stop(): Promise<void>;
 }
 

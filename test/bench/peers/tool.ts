@@ -4,8 +4,8 @@ export interface Tool {
    * Does it until it is done.
    * @throws Error with what the program said when it failed
    */
-  run(): Promise<void>;
-  stop(): Promise<void>;
+  readonly run: () => Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** What every tool finds in its environment: moto takes any keys. */
