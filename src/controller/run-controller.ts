@@ -12,6 +12,7 @@ import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
 import { writeStatus } from '../kube/status-writer.ts';
 import type { Transport } from '../kube/transport.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
+import { targetKey } from '../policy/model.ts';
 import { AccountController } from './account-controller.ts';
 import { runAccountWorkers } from './account-workers.ts';
 import { auditLog } from './audit-log.ts';
@@ -183,6 +184,27 @@ const aborted = (signal: AbortSignal): Promise<void> =>
   });
 
 function logResult(log: Logger, key: string, { report, failures }: Result): void {
+  for (const { action, code, message } of failures)
+    log.warn(
+      {
+        policy: key,
+        action: action.kind,
+        target: targetKey(action.target),
+        subject: action.subject,
+        code,
+        err: message,
+      },
+      'action failed',
+    );
   const ready = report.findings.find(({ type }) => type === 'Ready');
-  log.info({ policy: key, ready: ready?.status, reason: ready?.reason, failures: failures.length }, 'pass ended');
+  log.info(
+    {
+      policy: key,
+      ready: ready?.status,
+      reason: ready?.reason,
+      ...(ready?.status !== 'True' && { message: ready?.message }),
+      failures: failures.length,
+    },
+    'pass ended',
+  );
 }

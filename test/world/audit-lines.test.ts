@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { FaultKind } from '../../src/simulator/ec2/faults.ts';
 import { type AuditLine, asLine, begun, ended, recordOf } from './destructive-record.ts';
 import { BUILDERS, CONSUMER, PRODUCTION, policy } from './documents.ts';
+import { scrape, sum } from './metric-readings.ts';
 import { begin, copiesIn } from './scene.ts';
 import { DAY, HOUR, type Launched, type LogLine, type World } from './world.ts';
 
@@ -126,12 +127,18 @@ describe('the audit lines of a run', () => {
 
   it('miss nothing when calls are refused, throttled, or not answered', async () => {
     const faults = FAULTS.map(([action, kind, nth]) => ({ action, kind, nth, times: 1 }));
-    const { record, log } = await run({ faults });
+    const { record, log, lives } = await run({ faults });
+    const readings = await scrape(lives[0] as Launched);
     expect(without(record, linesOf(begun(log)))).toEqual([]);
     expect(linesOf(begun(log))).toEqual(linesOf(ended(log)));
     // What was begun and not done is said to be refused, or not to be known.
     const notDone = ended(log).filter(({ outcome }) => outcome?.kind !== 'done');
     expect(without(linesOf(begun(log)), record).filter((line) => !linesOf(notDone).includes(line))).toEqual([]);
+    for (const { call, outcome } of ended(log)) {
+      const labels = { call, outcome: outcome?.kind };
+      const same = ended(log).filter((each) => each.call === call && each.outcome?.kind === outcome?.kind);
+      expect(sum(readings, 'amifleet_destructive_calls_total', labels)).toBe(same.length);
+    }
     const outcomes = new Set(notDone.map(({ call, outcome }) => `${call} ${outcome?.kind} ${outcome?.code}`));
     expect(outcomes).toEqual(
       new Set([
