@@ -127,7 +127,7 @@ describe('of trouble, a scrape shows', () => {
     world.aws.setFaults([{ action: 'CopyImage', region: 'eu-west-1', nth: 1, times: 3, kind: 'throttle' }]);
     world.release(BUILDERS, 'us-east-1', 'web-4', { app: 'web', release: 'stable' });
     const waits = (): boolean =>
-      controller.metrics.parts?.engine.clients.budget().some(({ waiting }) => waiting > 0) === true;
+      controller.metrics.parts?.engine.clients.budget.read().some(({ waiting }) => waiting > 0) === true;
     await world.until('a call waits', waits);
     const during = await scrape(controller);
     const bucket = { region: 'eu-west-1', action: 'CopyImage' };
