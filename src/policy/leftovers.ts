@@ -1,7 +1,7 @@
-import { indexOf } from './image-index.ts';
+import { ownershipOf } from './identity.ts';
 import { parseKey, type Snapshot, type Target } from './model.ts';
 import { inventoryOf, type Pass } from './pass.ts';
-import { madeFor, snapshotIndexOf } from './snapshot-index.ts';
+import { madeFor, unusedSnapshots } from './snapshot-index.ts';
 import { TAG } from './tags.ts';
 
 /**
@@ -22,11 +22,8 @@ export function deleteLeftovers(pass: Pass): void {
   for (const [key, view] of targets) {
     if (view.kind !== 'observed') continue;
     const target = parseKey(key);
-    const { usedSnapshots } = indexOf(view.inventory.images);
-    snapshotIndexOf(view.inventory.snapshots)
-      .ownedBy(owner)
-      .filter(({ item, ownership }) => ownership.kind === 'ours' && !usedSnapshots.has(item.id))
-      .map(({ item }) => item)
+    unusedSnapshots(view.inventory)
+      .filter(({ tags }) => ownershipOf(tags, owner).kind === 'ours')
       .sort((left, right) => (left.id < right.id ? -1 : 1))
       .forEach((snapshot) => deleteLeftover(pass, target, snapshot));
   }

@@ -1,5 +1,5 @@
 import { originTags, sharedTags, userTags, versionTags } from './copy-tags.ts';
-import type { Tags } from './model.ts';
+import type { Image, Snapshot, Tags } from './model.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { MAX_TAGS, TAG } from './tags.ts';
 import { type Copy, copiesOf, type Version } from './versions.ts';
@@ -12,28 +12,28 @@ export function keepTags(pass: Pass): void {
   for (const version of pass.set.versions) {
     // What the source would give is not known while it cannot be seen.
     if (version.source.kind === 'unknown') continue;
-    let ofVersion: Tags | undefined;
+    let ofVersion: Wanted | undefined;
     for (const copy of copiesOf(version)) {
       if (copy.ownership.kind !== 'ours' || copy.image.state !== 'available') continue;
-      ofVersion ??= { ...tagsBySpec(pass, version), ...versionTags(pass.owner, version) };
+      ofVersion ??= Object.entries({ ...tagsBySpec(pass, version), ...versionTags(pass.owner, version) });
       keepTagsOf(pass, version, copy, ofVersion);
+      if (pass.spec.tags?.shared) keepSharedTags(pass, version, copy);
     }
   }
 }
 
+/** Tags as keys and values. */
+type Wanted = readonly (readonly [string, string])[];
+
 /** @param ofVersion what every copy of the version must carry */
-function keepTagsOf(pass: Pass, version: Version, copy: Copy, ofVersion: Tags): void {
+function keepTagsOf(pass: Pass, version: Version, copy: Copy, ofVersion: Wanted): void {
   const { draft } = pass;
   const { image, target } = copy;
-  const subject = label(version.name, image.id);
-  const ofCopy = originTags(copy.attempt, image.madeFrom ?? image.tags[TAG.origin]);
-  keepSharedTags(pass, copy, subject);
-  const snapshots = inventoryOf(pass, target)?.snapshots;
-  const drifted = [image, ...image.volumes.flatMap(({ snapshotId }) => snapshots?.get(snapshotId ?? '') ?? [])].filter(
-    ({ tags }) => !carries(tags, ofVersion) || !carries(tags, ofCopy),
-  );
+  const ofCopy = Object.entries(originTags(copy.attempt, image.madeFrom ?? image.tags[TAG.origin]));
+  const drifted = resourcesOf(pass, copy).filter(({ tags }) => !carries(tags, ofVersion) || !carries(tags, ofCopy));
   if (drifted.length === 0) return;
-  const wanted: Tags = { ...ofVersion, ...ofCopy };
+  const subject = label(version.name, image.id);
+  const wanted: Tags = Object.fromEntries([...ofVersion, ...ofCopy]);
   const keys = [...new Set(drifted.flatMap((resource) => differing(resource.tags, wanted)))].sort();
   const crowded = drifted.find(({ tags }) => new Set([...Object.keys(tags), ...keys]).size > MAX_TAGS);
   if (crowded) {
@@ -61,8 +61,19 @@ function keepTagsOf(pass: Pass, version: Version, copy: Copy, ofVersion: Tags): 
   });
 }
 
+/** A copy, and those of its snapshots that are listed. */
+function resourcesOf(pass: Pass, { image, target }: Copy): (Image | Snapshot)[] {
+  const snapshots = inventoryOf(pass, target)?.snapshots;
+  const resources: (Image | Snapshot)[] = [image];
+  for (const { snapshotId } of image.volumes) {
+    const snapshot = snapshotId === undefined ? undefined : snapshots?.get(snapshotId);
+    if (snapshot) resources.push(snapshot);
+  }
+  return resources;
+}
+
 /** Of the image alone; by what it carries itself, so that it says the same to others as to its owner. */
-function keepSharedTags(pass: Pass, { image, target }: Copy, subject: string): void {
+function keepSharedTags(pass: Pass, version: Version, { image, target }: Copy): void {
   const wanted = sharedTags(pass.spec, image.tags);
   const keys = differing(image.tags, wanted);
   if (keys.length === 0 || Object.keys({ ...image.tags, ...wanted }).length > MAX_TAGS) return;
@@ -70,7 +81,7 @@ function keepSharedTags(pass: Pass, { image, target }: Copy, subject: string): v
     id: `tag-shared ${image.id}`,
     kind: 'Tag',
     target,
-    subject,
+    subject: label(version.name, image.id),
     reason: `${keys.join(', ')} must say to others what the tags of the image say`,
     call: { do: 'tag', resources: [image.id], tags: Object.fromEntries(keys.map((key) => [key, wanted[key] ?? ''])) },
   });
@@ -81,10 +92,7 @@ function tagsBySpec(pass: Pass, version: Version): Tags {
   return version.source.kind === 'gone' ? (pass.spec.tags?.add ?? {}) : userTags(pass.spec, version);
 }
 
-function carries(tags: Tags, wanted: Tags): boolean {
-  for (const key in wanted) if (tags[key] !== wanted[key]) return false;
-  return true;
-}
+const carries = (tags: Tags, wanted: Wanted): boolean => wanted.every(([key, value]) => tags[key] === value);
 
 const differing = (tags: Tags, wanted: Tags): string[] =>
   Object.keys(wanted).filter((key) => tags[key] !== wanted[key]);
