@@ -20,6 +20,12 @@ interface Manifest {
   readonly rules?: readonly Rule[];
 }
 
+interface Probe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+  readonly periodSeconds: number;
+  readonly failureThreshold?: number;
+}
+
 const FILES = readdirSync(FOLDER).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
 const documents = (file: string): unknown[] =>
   parseAllDocuments(readFileSync(`${FOLDER}${file}`, 'utf8')).map((document) => document.toJS() as unknown);
@@ -40,7 +46,14 @@ describe('the Deployment', () => {
           serviceAccountName: string;
           terminationGracePeriodSeconds: number;
           securityContext: object;
-          containers: { image: string; args: string[]; securityContext: object }[];
+          containers: {
+            image: string;
+            args: string[];
+            ports: { name: string; containerPort: number }[];
+            readinessProbe: Probe;
+            livenessProbe: Probe;
+            securityContext: object;
+          }[];
         };
       };
     };
@@ -71,6 +84,17 @@ describe('the Deployment', () => {
     expect(command).toBe('controller');
     const known = new Set(controllerCommand().options.map(({ long }) => long));
     expect(args.filter((arg) => arg.startsWith('--') && !known.has(arg))).toEqual([]);
+  });
+
+  it('is probed where it serves, and restarted only when its event loop is late again and again', () => {
+    const { args = [], ports = [], readinessProbe, livenessProbe } = container ?? {};
+    const address = args[args.indexOf('--metrics-address') + 1];
+    expect(ports.map(({ name, containerPort }) => `${name} 0.0.0.0:${containerPort}`)).toEqual([`metrics ${address}`]);
+    expect(readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'metrics' });
+    expect(livenessProbe?.httpGet).toEqual({ path: '/livez', port: 'metrics' });
+    const { periodSeconds = 0, failureThreshold = 0 } = livenessProbe ?? {};
+    // A delay is remembered for a minute.
+    expect(periodSeconds * (failureThreshold - 1)).toBeGreaterThan(60);
   });
 
   it('is two pods that one Lease decides between, and they may finish the call in hand', () => {
