@@ -17,7 +17,9 @@ export interface OpenTarget extends TargetServices {
 
 export interface TargetCensus {
   readonly target: Target;
+  /** When the listing that is gone by was begun, and when somebody last asked for one. */
   readonly listedAt: number;
+  readonly askedAt: number;
   readonly census: Census;
 }
 
@@ -81,18 +83,18 @@ export class Inventories {
   }
 
   /**
-   * What is known of a cluster in each target that was ever listed, and when that listing was begun, monotonic
-   * milliseconds. Of several ways to reach a target the one that was listed last counts.
+   * What is known of a cluster in each target that was ever listed; times are monotonic milliseconds. Of several ways to
+   * reach a target the one that was listed last counts.
    */
   censuses(cluster: string): readonly TargetCensus[] {
     const newest = new Map<string, TargetCensus>();
     for (const { ec2, inventory } of this.#open.values()) {
       const { target } = ec2;
-      const { listedAt } = inventory;
+      const { listedAt, askedAt } = inventory;
       const census = inventory.census(cluster);
       if (listedAt === undefined || !census) continue;
       const other = newest.get(targetKey(target));
-      if (!other || other.listedAt < listedAt) newest.set(targetKey(target), { target, listedAt, census });
+      if (!other || other.listedAt < listedAt) newest.set(targetKey(target), { target, listedAt, askedAt, census });
     }
     return [...newest.values()];
   }

@@ -43,6 +43,7 @@ export class TargetInventory {
   readonly #answers: Answers;
   readonly #lost = new Map<string, Attempt>();
   readonly #confirmedGone = new Set<string>();
+  #askedAt = Number.NEGATIVE_INFINITY;
   /** Of which listing, and for which cluster, the census was taken last. */
   #counted: { readonly listing: Listing; readonly cluster: string; readonly census: Census } | undefined;
 
@@ -67,6 +68,11 @@ export class TargetInventory {
     return this.#listing?.scope === this.#scope ? this.#listing.begun : undefined;
   }
 
+  /** When somebody last wanted to know of this target, monotonic milliseconds. */
+  get askedAt(): number {
+    return this.#askedAt;
+  }
+
   /** Whether a further look will soon show something else: images are being made, or own writes are not visible yet. */
   get isMoving(): boolean {
     if (this.overlay.isUnsettled) return true;
@@ -78,6 +84,7 @@ export class TargetInventory {
    * @throws AwsError when it could not be listed completely; what was known before is then not used
    */
   async observe(notBefore: number, options: CallOptions): Promise<void> {
+    this.#askedAt = this.#clock.monotonic();
     if (this.listedAt !== undefined && this.listedAt >= notBefore) return;
     let running = this.#running;
     if (!running || running.begun < notBefore || running.scope !== this.#scope) {

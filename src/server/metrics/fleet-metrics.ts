@@ -2,12 +2,13 @@ import type { Registry } from '@prometheus-io/client';
 import type { AmiPolicy } from '../../api/ami-policy.ts';
 import type { TargetCensus } from '../../aws/inventories.ts';
 import type { Parts } from '../../controller/observer.ts';
-import { type Target, targetKey } from '../../policy/model.ts';
 import { pulledGauge, type Series } from './pulled.ts';
 
 const GIB = 2 ** 30;
 /** Reasons are a closed list, but for the codes that AWS invents; no more than so many series are made of them. */
 const MOST_REASONS = 200;
+/** The age of a listing matters while somebody goes by it: most targets are only swept for leftovers, once a day. */
+const ASKED_WITHIN_MS = 60 * 60_000;
 
 const PLACE = ['account', 'region'];
 
@@ -53,13 +54,13 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
   });
   pulledGauge(registry, {
     name: 'amifleet_inventory_age_seconds',
-    help: 'Time since the listing of a target that policies go by was begun, for each target that a policy names.',
+    help: 'Time since the listing of a target that policies go by was begun, for each target that was asked for within the last hour.',
     labelNames: PLACE,
     read: () => {
-      const named = new Set(policies().flatMap(targetsOf).map(targetKey));
+      const now = monotonic();
       return censuses()
-        .filter(({ target }) => named.has(targetKey(target)))
-        .map(({ target: { account, region }, listedAt }) => [{ account, region }, (monotonic() - listedAt) / 1000]);
+        .filter(({ askedAt }) => now - askedAt <= ASKED_WITHIN_MS)
+        .map(({ target: { account, region }, listedAt }) => [{ account, region }, (now - listedAt) / 1000]);
     },
   });
   const each = (value: (census: TargetCensus['census']) => number | undefined) => ({
@@ -95,11 +96,6 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
     }),
   });
 }
-
-const targetsOf = ({ spec, status }: AmiPolicy): Target[] => [
-  { account: spec.source.account, region: spec.source.region },
-  ...(status?.targets ?? []),
-];
 
 type Reasoned = Readonly<Record<string, string>> & { readonly reason: string };
 
