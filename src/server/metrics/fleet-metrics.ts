@@ -7,6 +7,7 @@ import { pulledGauge, type Series } from './pulled.ts';
 const GIB = 2 ** 30;
 /** Reasons are a closed list, but for the codes that AWS invents; no more than so many series are made of them. */
 const MOST_REASONS = 200;
+const OTHER = 'Other';
 /** The age of a listing matters while somebody goes by it: most targets are only swept for leftovers, once a day. */
 const ASKED_WITHIN_MS = 60 * 60_000;
 
@@ -38,19 +39,24 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
     name: 'amifleet_policy_conditions',
     help: 'Policies by the type, status and reason of each of their conditions.',
     labelNames: ['type', 'status', 'reason'],
-    read: () =>
-      counted(
-        policies().flatMap(({ status }) =>
-          (status?.conditions ?? []).map(({ type, status, reason }) => ({ type, status, reason })),
-        ),
-      ),
+    read: () => {
+      const counts = new ReasonCounts();
+      for (const { status } of policies())
+        for (const { type, status: is, reason } of status?.conditions ?? [])
+          counts.add(`${type} ${is}`, reason, (reason) => ({ type, status: is, reason }));
+      return counts.series();
+    },
   });
   pulledGauge(registry, {
     name: 'amifleet_blocked',
     help: 'What is not done, by reason: the entries of status.plan.blocked of all policies.',
     labelNames: ['reason'],
-    read: () =>
-      counted(policies().flatMap(({ status }) => (status?.plan?.blocked ?? []).map(({ reason }) => ({ reason })))),
+    read: () => {
+      const counts = new ReasonCounts();
+      for (const { status } of policies())
+        for (const { reason } of status?.plan?.blocked ?? []) counts.add('', reason, (reason) => ({ reason }));
+      return counts.series();
+    },
   });
   pulledGauge(registry, {
     name: 'amifleet_inventory_age_seconds',
@@ -97,17 +103,21 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
   });
 }
 
-type Reasoned = Readonly<Record<string, string>> & { readonly reason: string };
+/** Counts by labels of which one is a reason. Beyond the limit every further reason is Other. */
+class ReasonCounts {
+  readonly #counts = new Map<string, { readonly labels: Series[0]; count: number }>();
 
-/** How often each combination of labels is there. Beyond the limit the reason becomes Other. */
-function counted(all: readonly Reasoned[]): Series[] {
-  const counts = new Map<string, { readonly labels: Reasoned; count: number }>();
-  for (const each of all) {
-    const isNew = !counts.has(JSON.stringify(each));
-    const labels = isNew && counts.size >= MOST_REASONS ? { ...each, reason: 'Other' } : each;
-    const entry = counts.get(JSON.stringify(labels)) ?? { labels, count: 0 };
-    entry.count++;
-    counts.set(JSON.stringify(labels), entry);
+  /** @param kind what tells these labels from others, beside the reason */
+  add(kind: string, reason: string, labelsOf: (reason: string) => Series[0]): void {
+    const key = `${kind} ${reason}`;
+    const known = this.#counts.get(key);
+    if (known) known.count++;
+    else if (this.#counts.size < MOST_REASONS || reason === OTHER)
+      this.#counts.set(key, { labels: labelsOf(reason), count: 1 });
+    else this.add(kind, OTHER, labelsOf);
   }
-  return [...counts.values()].map(({ labels, count }) => [labels, count] as const);
+
+  series(): Series[] {
+    return [...this.#counts.values()].map(({ labels, count }) => [labels, count]);
+  }
 }
