@@ -9,6 +9,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   'edit-latency': async () => (await import('./edit-latency.ts')).editLatency,
   'steady-state': async () => (await import('./steady-state.ts')).steadyState,
   start: async () => (await import('./start.ts')).start,
+  failover: async () => (await import('./failover/failover.ts')).failover,
+  soak: async () => (await import('./soak/soak.ts')).soak,
   peers: async () => (await import('./peers/peers.ts')).peers,
 };
 

@@ -53,6 +53,10 @@ export class AmifleetProcess {
     return this.#stderr;
   }
 
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   /** What both streams have said, for the message of a failed test. */
   get output(): string {
     return `${this.#stdout}${this.#stderr}`.slice(-4000);
@@ -71,14 +75,18 @@ export class AmifleetProcess {
       const look = (): void => {
         const match = pattern.exec(this.#stdout);
         if (match) resolve(match);
-        else if (this.#child.exitCode !== null || this.#child.signalCode !== null)
-          reject(new Error(`ended before it said ${pattern}:\n${this.output}`));
+        else if (this.hasEnded) reject(new Error(`ended before it said ${pattern}:\n${this.output}`));
         else return;
         this.#watchers.delete(look);
       };
       this.#watchers.add(look);
       look();
     });
+  }
+
+  /** Sends a signal that does not end it. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGUSR2'): void {
+    this.#child.kill(signal);
   }
 
   /** Sends a signal and waits for the end. */
