@@ -31,9 +31,9 @@ const spec = z
       0,
     ).optional(),
     allow: setOf(
-      z.enum(['Public', 'RetireSources']),
-      2,
-      'What policies may do here only where it is listed. `Public`: let everybody launch an image. `RetireSources`: deprecate, disable and delete source images. Omitted or empty: neither.',
+      z.enum(['Public', 'RetireSources', 'SkipRecycleBin']),
+      3,
+      'What policies may do here only where it is listed. `Public`: let everybody launch an image. `RetireSources`: deprecate, disable and delete source images. `SkipRecycleBin`: delete a copy and its snapshots in one call, so that what the Recycle Bin keeps of it cannot be restored. Omitted or empty: none of them.',
       0,
     ).optional(),
     readOnly: z

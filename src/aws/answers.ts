@@ -57,6 +57,7 @@ export class Answers {
     ownParameters: new Map(),
     allowedImages: new Map(),
     bin: new Map(),
+    locks: new Map(),
   };
   readonly #permissions: Permissions;
   readonly #pointed = new Map<string, OwnParameter & { readonly value: string; readonly at: number }>();
@@ -105,6 +106,7 @@ export class Answers {
     const asRead = <T>(_: string, value: T): T => value;
     const overlay = this.#overlay;
     const bin = recent(this.#reads.bin, from.evidence, asRead).get(ONLY);
+    const locks = recent(this.#reads.locks, from.evidence, asRead).get(ONLY);
     for (const [name, { at }] of this.#pointed) if (now - at > SETTLES_WITHIN_MS) this.#pointed.delete(name);
     const ownFrom = this.#pointed.size > 0 ? unanswered : from.evidence;
     // One cluster asks, so that there is one list.
@@ -141,6 +143,7 @@ export class Answers {
       ...(encryption && { encryption }),
       ...(allowedImages && { allowedImages }),
       ...(bin && { bin }),
+      ...(locks && { locks }),
     };
   }
 

@@ -6,7 +6,7 @@ import {
   ModifySnapshotAttributeCommand,
 } from '@aws-sdk/client-ec2';
 import { type LaunchGrants, NO_GRANTS } from '../policy/model.ts';
-import type { Action, CallOf } from '../policy/plan.ts';
+import type { Action, Call, CallOf } from '../policy/plan.ts';
 import { adopt } from './adopt-call.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { claim } from './claim-call.ts';
@@ -18,19 +18,35 @@ import { sdkTags } from './sdk-tags.ts';
 import { modifyStage } from './stage-calls.ts';
 import { requestUsage } from './usage-reports.ts';
 
+type Options = CallOptions & { readonly signal: AbortSignal };
+
 /**
  * Makes the one AWS call of an action, and notes its effect in the inventory. Before what cannot be undone the image is
  * read once more; before a claim, too.
  * @param options its signal ends only the looks before the call and the waiting for its effect
+ * @returns what is to be said of it beside its reason, such as until when it can be undone
  * @throws CalledOff when it must not be made any more
  * @throws AwsError when AWS refuses or cannot be reached
  */
-export async function performCall(
-  action: Action,
-  open: OpenTarget,
-  options: CallOptions & { readonly signal: AbortSignal },
-): Promise<void> {
+export async function performCall(action: Action, open: OpenTarget, options: Options): Promise<string | undefined> {
   const { call } = action;
+  switch (call.do) {
+    case 'deregister':
+      return await deregister(call, action.destroys, open, options);
+    case 'deleteSnapshot':
+      return await deleteSnapshot(call, open, options);
+    default:
+      await change(action, call, open, options);
+      return undefined;
+  }
+}
+
+async function change(
+  action: Action,
+  call: Exclude<Call, CallOf<'deregister' | 'deleteSnapshot'>>,
+  open: OpenTarget,
+  options: Options,
+): Promise<void> {
   switch (call.do) {
     case 'copy':
       return await copy(call, open, options.signal);
@@ -64,10 +80,6 @@ export async function performCall(
       return await modifyStage(call, open);
     case 'disable':
       return await disable(call, action.destroys, open, options);
-    case 'deregister':
-      return await deregister(call, action.destroys, open, options);
-    case 'deleteSnapshot':
-      return await deleteSnapshot(call, open, options);
   }
 }
 

@@ -60,9 +60,9 @@ export async function execute(actions: readonly Action[], execution: Execution):
     return await queueOf(queues, action.target).add(async () => {
       if (execution.stop.aborted) return false;
       const outcome = await attempt(action, execution);
-      if (outcome === 'done') done.push(action);
-      else if (outcome !== 'not done') failures.push(outcome);
-      return outcome === 'done';
+      if (outcome.kind === 'done') done.push(outcome.action);
+      else if (outcome.kind === 'failed') failures.push(outcome.failure);
+      return outcome.kind === 'done';
     });
   };
   // In the order of the plan, in which needs come first.
@@ -81,13 +81,20 @@ function queueOf(queues: Map<string, PQueue>, target: Target): PQueue {
   return queue;
 }
 
-async function attempt(action: Action, execution: Execution): Promise<'done' | 'not done' | Failure> {
+type Outcome =
+  /** With what there is to say of it added to its reason. */
+  | { readonly kind: 'done'; readonly action: Action }
+  | { readonly kind: 'not done' }
+  | { readonly kind: 'failed'; readonly failure: Failure };
+
+async function attempt(action: Action, execution: Execution): Promise<Outcome> {
+  const failed = (failure: Failure): Outcome => ({ kind: 'failed', failure });
   const { flow, priority } = execution;
   const permit = execution.permitOf?.(action);
   try {
     if (action.destroys || action.kind === 'TakeOver') {
       const objection = await execution.confirm(action);
-      if (objection !== undefined) return { action, code: 'CalledOff', message: objection, effect: 'retries' };
+      if (objection !== undefined) return failed({ action, code: 'CalledOff', message: objection, effect: 'retries' });
     }
     const { audit, stop } = execution;
     const options: CallOptions = {
@@ -96,13 +103,17 @@ async function attempt(action: Action, execution: Execution): Promise<'done' | '
       ...(permit && { permit }),
     };
     const open = callingFor(execution.open(action.target), options);
-    await performCall(action, audit ? audited(open, action, audit) : open, { ...options, signal: stop });
-    return 'done';
+    const there = audit ? audited(open, action, audit) : open;
+    const remark = await performCall(action, there, { ...options, signal: stop });
+    return {
+      kind: 'done',
+      action: remark === undefined ? action : { ...action, reason: `${action.reason}; ${remark}` },
+    };
   } catch (error) {
-    if (execution.stop.aborted && error === execution.stop.reason) return 'not done';
+    if (execution.stop.aborted && error === execution.stop.reason) return { kind: 'not done' };
     // The schedule of the next round says that it waits, and for what.
-    if (permit && isThrottle(error, action)) return 'not done';
-    return failureOf(action, error);
+    if (permit && isThrottle(error, action)) return { kind: 'not done' };
+    return failed(failureOf(action, error));
   } finally {
     permit?.release();
   }

@@ -54,6 +54,7 @@ export function snapshotFrom(snapshot: SdkSnapshot, interner: Interner = new Int
     ...(snapshot.KmsKeyId && { kmsKeyId: interner.text(snapshot.KmsKeyId) }),
     ...(snapshot.StateMessage && { stateMessage: snapshot.StateMessage }),
     startedAt: snapshot.StartTime?.getTime() ?? 0,
+    ...(snapshot.StorageTier === 'archive' && { archived: true as const }),
   };
 }
 

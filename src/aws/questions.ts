@@ -1,6 +1,7 @@
 import {
   type AllowedImages,
   type Answer,
+  type Binned,
   type EncryptionDefaults,
   type Image,
   type Key,
@@ -9,6 +10,7 @@ import {
   type OwnParameter,
   type Parameter,
   type References,
+  type SnapshotLock,
   type UsageReport,
 } from '../policy/model.ts';
 import { readAllowedImages } from './allowed-images.ts';
@@ -20,6 +22,7 @@ import { readLaunchGrants, readVolumeGrants } from './read-grants.ts';
 import { readBin } from './recycle-bin.ts';
 import { readReferences } from './references.ts';
 import { listShared } from './shared-images.ts';
+import { readLocks } from './snapshot-locks.ts';
 import { readUsageReport } from './usage-reports.ts';
 
 /** What AWS tells, by the kind of the question. Dry runs, whose answers are kept in a way of their own, are not among them. */
@@ -38,7 +41,8 @@ export interface Told {
   description: string | undefined;
   ownParameters: readonly OwnParameter[];
   allowedImages: AllowedImages;
-  bin: ReadonlySet<string>;
+  bin: ReadonlyMap<string, Binned>;
+  locks: ReadonlyMap<string, SnapshotLock>;
 }
 
 export type Needs = { readonly [N in Need as N['kind']]: N };
@@ -62,6 +66,7 @@ const READ: {
   ownParameters: ({ ssm }, { cluster }, options) => listOwnParameters(ssm, cluster, options),
   allowedImages: ({ ec2 }, _, options) => readAllowedImages(ec2, options),
   bin: ({ ec2 }, _, options) => readBin(ec2, options),
+  locks: ({ ec2 }, _, options) => readLocks(ec2, options),
 };
 
 /** Asks AWS one thing. A refusal is an answer, too. @throws the reason of the signal, and nothing else */

@@ -103,6 +103,8 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
   DescribeSnapshotsCommand: { Read: ['ec2:DescribeSnapshots'] },
   DescribeSnapshotAttributeCommand: { Read: ['ec2:DescribeSnapshotAttribute'] },
   ListImagesInRecycleBinCommand: { Read: ['ec2:ListImagesInRecycleBin'] },
+  ListSnapshotsInRecycleBinCommand: { Read: ['ec2:ListSnapshotsInRecycleBin'] },
+  DescribeLockedSnapshotsCommand: { Read: ['ec2:DescribeLockedSnapshots'] },
   // As AmazonEC2ImageReferencesAccessPolicy of AWS has it.
   DescribeImageReferencesCommand: {
     Read: ['ec2:DescribeImageReferences'],
@@ -173,6 +175,10 @@ export const PERMISSIONS: Readonly<Record<string, Partial<Readonly<Record<Sid, r
   EnableImageCommand: { RetireCopies: ['ec2:EnableImage'], RetireSources: ['ec2:EnableImage'] },
   EnableImageDeregistrationProtectionCommand: { RetireCopies: ['ec2:EnableImageDeregistrationProtection'] },
   DisableImageDeregistrationProtectionCommand: { RetireCopies: ['ec2:DisableImageDeregistrationProtection'] },
-  DeregisterImageCommand: { DeleteCopies: ['ec2:DeregisterImage'], RetireSources: ['ec2:DeregisterImage'] },
+  // With DeleteAssociatedSnapshots EC2 deletes the snapshots with the rights of the caller.
+  DeregisterImageCommand: {
+    DeleteCopies: ['ec2:DeregisterImage', 'ec2:DeleteSnapshot'],
+    RetireSources: ['ec2:DeregisterImage'],
+  },
   DeleteSnapshotCommand: { DeleteCopies: ['ec2:DeleteSnapshot'] },
 };

@@ -10,6 +10,7 @@ import { dropProtection, protectedBy, protectedByUs } from './protection.ts';
 import { isPublished, removeUnwanted } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
+import { restraintOnImage } from './restraints.ts';
 import { originInUse } from './retirement.ts';
 import { tempGrantAccounts } from './tags.ts';
 import { closeUnneeded, markedOrigins } from './temporary-grants.ts';
@@ -111,6 +112,7 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
     (unfinished ? undefined : stillNeeded(pass, version, image, ready)) ??
     (unfinished ? undefined : isPublished(pass, image, target)) ??
     (unfinished ? undefined : budget.objection(version)) ??
+    (unfinished ? undefined : restraintOnImage(pass, copy)) ??
     (unfinished ? undefined : inUse(pass, image, target, subject));
   if (objection === 'asking') return;
   if (objection) {

@@ -7,16 +7,22 @@ import type { Copy, Version } from './versions.ts';
 
 /** The snapshots that a source image alone uses. They carry nothing of ours before it goes. */
 export function sourceSnapshotsOf(pass: Pass, { image, target }: Copy): Pick<Snapshot, 'id' | 'tags'>[] {
-  const inventory = inventoryOf(pass, target);
-  const shared = new Set<string>();
-  for (const other of inventory?.images.values() ?? []) {
-    if (other.id === image.id || other.state === 'deregistered') continue;
-    for (const { snapshotId } of other.volumes) if (snapshotId !== undefined) shared.add(snapshotId);
-  }
+  const snapshots = inventoryOf(pass, target)?.snapshots;
+  const others = usedByOthers(pass, { image, target });
   return image.volumes
     .flatMap(({ snapshotId }) => snapshotId ?? [])
-    .filter((id) => !shared.has(id))
-    .map((id) => ({ id, tags: inventory?.snapshots.get(id)?.tags ?? {} }));
+    .filter((id) => !others.has(id))
+    .map((id) => ({ id, tags: snapshots?.get(id)?.tags ?? {} }));
+}
+
+/** The snapshots in a target that images other than this one use. */
+export function usedByOthers(pass: Pass, { image, target }: Pick<Copy, 'image' | 'target'>): ReadonlySet<string> {
+  const used = new Set<string>();
+  for (const other of inventoryOf(pass, target)?.images.values() ?? []) {
+    if (other.id === image.id || other.state === 'deregistered') continue;
+    for (const { snapshotId } of other.volumes) if (snapshotId !== undefined) used.add(snapshotId);
+  }
+  return used;
 }
 
 /** What makes the snapshots of a source image known as this policy's to delete, once the image is gone. */

@@ -1,8 +1,9 @@
 import { ownershipOf } from './identity.ts';
 import { parseKey, type Snapshot, type Target } from './model.ts';
 import { inventoryOf, type Pass } from './pass.ts';
+import { restraintOn } from './restraints.ts';
 import { madeFor, unusedSnapshots } from './snapshot-index.ts';
-import { TAG } from './tags.ts';
+import { isoTime, TAG } from './tags.ts';
 
 /**
  * How long a snapshot stays after its image was deregistered: until then the Recycle Bin may not show the image yet, and
@@ -31,7 +32,7 @@ export function deleteLeftovers(pass: Pass): void {
 
 function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
   const { draft, now } = pass;
-  if (snapshot.tags[TAG.kept] !== undefined || snapshot.tags[TAG.hold] !== undefined) return;
+  if (snapshot.tags[TAG.kept] !== undefined) return;
   const [marked, time = ''] = (snapshot.tags[TAG.deleting] ?? '').split(' ');
   const imageId = marked || madeFor(snapshot);
   const inventory = inventoryOf(pass, target);
@@ -55,6 +56,12 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
     });
     return;
   }
+  const restraint = restraintOn(pass, target, snapshot);
+  if (restraint === 'asking') return;
+  if (restraint) {
+    draft.block({ part: 'retention', subject, target, effect: 'keeps', ...restraint });
+    return;
+  }
   const bin = inventory.bin;
   if (!bin) {
     draft.need({ kind: 'bin', target });
@@ -71,13 +78,16 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
     });
     return;
   }
-  if (bin.value.has(imageId)) {
+  const binned = bin.value.get(imageId);
+  if (binned) {
+    const { exitsAt } = binned;
+    const until = exitsAt === undefined ? '' : ` until ${isoTime(exitsAt)}`;
     draft.block({
       part: 'retention',
       code: 'InRecycleBin',
       subject,
       target,
-      message: `kept: ${imageId} is in the Recycle Bin and could not be restored without it`,
+      message: `kept: ${imageId} is in the Recycle Bin${until}, and could not be restored without it. Until then: aws ec2 restore-image-from-recycle-bin --image-id ${imageId} --region ${target.region}`,
       effect: 'keeps',
     });
     return;
@@ -87,7 +97,7 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
     kind: 'DeleteSnapshot',
     target,
     subject,
-    reason: marked ? 'its image was deregistered' : 'it is left over from a copy that is gone',
+    reason: `${marked ? 'its image was deregistered' : 'it is left over from a copy that is gone'}, and is not in the Recycle Bin: it cannot be restored`,
     call: { do: 'deleteSnapshot', snapshotId: snapshot.id, of: imageId },
     destroys: { imageId, state: 'gone' },
   });

@@ -105,6 +105,8 @@ export interface Snapshot {
   readonly stateMessage?: string;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
+  /** It was moved to the archive tier: nothing can be launched from it there, and it is billed for 90 days at least. */
+  readonly archived?: true;
 }
 
 /** Who may launch an image, beside its owner. */
@@ -122,6 +124,19 @@ export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok
 
 /** What refers to an image in its own account, for example `ec2:Instance i-0abc`. */
 export type References = readonly string[];
+
+/** Something in the Recycle Bin. */
+export interface Binned {
+  /** When it leaves the bin and cannot be restored any more, milliseconds since the epoch; undefined: EC2 does not say. */
+  readonly exitsAt?: number;
+}
+
+/** A lock on a snapshot, while which nobody can delete it. */
+export interface SnapshotLock {
+  readonly mode: 'governance' | 'compliance' | 'compliance-cooloff';
+  /** When it ends by itself, milliseconds since the epoch; undefined: EC2 does not say. */
+  readonly until?: number;
+}
 
 /** A KMS key as DescribeKey shows it to the account that would use it. */
 export type Key =
@@ -212,12 +227,14 @@ export interface Inventory {
   readonly permissions?: ReadonlyMap<string, Permission>;
   /** Undefined when it was not asked. */
   readonly allowedImages?: Answer<AllowedImages>;
-  /** Ids of the images in the Recycle Bin; undefined when it was not asked. */
-  readonly bin?: Answer<ReadonlySet<string>>;
+  /** The images in the Recycle Bin, by id; undefined when it was not asked. */
+  readonly bin?: Answer<ReadonlyMap<string, Binned>>;
+  /** The snapshots that are locked, by id; undefined when it was not asked. */
+  readonly locks?: Answer<ReadonlyMap<string, SnapshotLock>>;
 }
 
 /** What an AwsAccount must allow by name. */
-export type Allowance = 'Public' | 'RetireSources';
+export type Allowance = 'Public' | 'RetireSources' | 'SkipRecycleBin';
 
 /** A target as a decision sees it: observed, or not, and then why. */
 export type TargetView =
@@ -257,7 +274,8 @@ export type Need =
   | { readonly kind: 'ownParameters'; readonly target: Target; readonly cluster: string }
   | { readonly kind: 'allowedImages'; readonly target: Target }
   | { readonly kind: 'permission'; readonly target: Target; readonly probe: Probe }
-  | { readonly kind: 'bin'; readonly target: Target };
+  | { readonly kind: 'bin'; readonly target: Target }
+  | { readonly kind: 'locks'; readonly target: Target };
 
 /** What a need is about within its target; empty where there is only one such thing. */
 export function subjectOf(need: Need): string {

@@ -62,7 +62,8 @@ export type Call =
   | { readonly do: 'disable'; readonly imageId: string }
   | { readonly do: 'restore'; readonly imageId: string; readonly what: 'enable' | 'undeprecate' }
   | { readonly do: 'protect'; readonly imageId: string; readonly on: boolean }
-  | { readonly do: 'deregister'; readonly imageId: string }
+  /** `withSnapshots`: the snapshots of the image, all of which may go in the very same call. */
+  | { readonly do: 'deregister'; readonly imageId: string; readonly withSnapshots?: readonly string[] }
   | { readonly do: 'deleteSnapshot'; readonly snapshotId: string; readonly of: string };
 
 /** The call of one kind. */

@@ -1,3 +1,4 @@
+import { hasIdentity } from './identity.ts';
 import type { Image, Tags, Target } from './model.ts';
 import type { Objection } from './objection.ts';
 import { managerOf } from './other-managers.ts';
@@ -33,7 +34,8 @@ export function protectedBy(image: Image, written?: Tags): Objection | undefined
     };
   }
   // A copy has the description of its source, and with it what AWS Backup says of that.
-  const manager = managerOf({ tags: image.tags }, written);
+  const { tags, description } = image;
+  const manager = managerOf(hasIdentity(tags) ? { tags } : { tags, description }, written);
   if (manager !== undefined) return { code: 'ManagedByOther', message: `kept: ${managedBy(manager)}` };
   return undefined;
 }

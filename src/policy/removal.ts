@@ -1,5 +1,6 @@
 import { snapshotsOf, sourceSnapshotsOf, sourceSnapshotTags } from './image-snapshots.ts';
 import type { Target } from './model.ts';
+import { snapshotsInOneCall } from './one-call.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import type { ActionKind } from './plan.ts';
 import { protectedBy } from './protection.ts';
@@ -8,9 +9,10 @@ import { isoTime, TAG } from './tags.ts';
 import { type Copy, copiesOf, isSourceTarget, type Version } from './versions.ts';
 
 /**
- * How images leave. The snapshots are marked first, then the image is deregistered, then, in a later pass that no longer
- * finds the image, each marked snapshot is deleted. At whatever point this stops, what is left says by itself what is
- * still to do: EC2 keeps no link from a snapshot to an image that is gone.
+ * How images leave. The snapshots are marked first, then the image is deregistered, with its snapshots where that is safe
+ * (see `snapshotsInOneCall`). In a later pass that no longer finds the image each marked snapshot that is left is deleted.
+ * At whatever point this stops, what is left says by itself what is still to do: EC2 keeps no link from a snapshot to an
+ * image that is gone.
  */
 export function removeImage(
   pass: Pass,
@@ -51,13 +53,14 @@ export function removeImage(
       }),
     );
   }
+  const withSnapshots = how.keepSnapshots || isSource ? undefined : snapshotsInOneCall(pass, copy);
   draft.act({
     id: `deregister ${image.id}`,
     kind: how.kind,
     target,
     subject,
-    reason: how.reason,
-    call: { do: 'deregister', imageId: image.id },
+    reason: how.kind === 'DeregisterImage' ? `${how.reason}; ${whatIsLeft(how, withSnapshots)}` : how.reason,
+    call: { do: 'deregister', imageId: image.id, ...(withSnapshots && { withSnapshots }) },
     needs,
     destroys: {
       imageId: image.id,
@@ -66,6 +69,13 @@ export function removeImage(
       ...(how.counts && { versionId: version.id }),
     },
   });
+}
+
+/** What can be said beforehand of undoing it. That a rule of the Recycle Bin keeps an image shows only afterwards. */
+function whatIsLeft(how: { readonly keepSnapshots: boolean }, withSnapshots: readonly string[] | undefined): string {
+  if (how.keepSnapshots) return 'its snapshots stay';
+  if (withSnapshots) return 'with its snapshots, and for good';
+  return 'whether the Recycle Bin keeps it shows afterwards';
 }
 
 /**

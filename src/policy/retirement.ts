@@ -11,6 +11,7 @@ import { protectedBy, protectedByUs } from './protection.ts';
 import { isPublished } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
+import { restraintOnImage } from './restraints.ts';
 import { grantsOutsideSpec } from './shared-places.ts';
 import { asCopy, mayRetire, sourceImageOf, sourceSurplusReason } from './source-retirement.ts';
 import { deprecateImage, disableImage, markDisabled } from './stage-actions.ts';
@@ -156,6 +157,7 @@ function objectionTo(stage: Stage, retiring: Retiring, leaving: Leaving): Object
     (stage === 'disable' ? grantsWouldBeLost(pass, copy, subject) : undefined) ??
     // Before the evidence, for which a report may have to be made.
     (stage === 'delete' ? budget.objection(version) : undefined) ??
+    (stage === 'delete' ? restraintOnImage(pass, copy) : undefined) ??
     inUse(pass, image, target, subject)
   );
 }

@@ -446,7 +446,7 @@ const refusals: readonly [name: string, field: string, message: string, object: 
   [
     'an allowance that does not exist',
     'spec.allow[0]',
-    'supported values: "Public", "RetireSources"',
+    'supported values: "Public", "RetireSources", "SkipRecycleBin"',
     account({ allow: ['All'] }),
   ],
   [

@@ -18,7 +18,7 @@ const tag = (tags: Readonly<Record<string, string>>): Promise<unknown> =>
   away.ec2.send(
     new CreateTagsCommand({ Resources: [imageId], Tags: Object.entries(tags).map(([Key, Value]) => ({ Key, Value })) }),
   );
-const adopt = (): Promise<void> =>
+const adopt = (): Promise<unknown> =>
   performCall(
     action({
       do: 'adopt',

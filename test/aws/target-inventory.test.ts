@@ -327,10 +327,11 @@ describe('what is asked image by image', () => {
     await home.inventory.fetch({ kind: 'volumeGrants', target: HOME, snapshotId }, {});
     expect(home.inventory.view().volumeGrants.get(snapshotId)).toEqual({ ok: true, value: ['222233334444'] });
     await home.inventory.fetch({ kind: 'bin', target: HOME }, {});
-    expect(home.inventory.view().bin).toEqual({ ok: true, value: new Set() });
+    expect(home.inventory.view().bin).toEqual({ ok: true, value: new Map() });
     await home.ec2.send(new DeregisterImageCommand({ ImageId: SOURCE }));
     await home.inventory.fetch({ kind: 'bin', target: HOME }, {});
-    expect(home.inventory.view().bin).toEqual({ ok: true, value: new Set([SOURCE]) });
+    const exitsAt = aws.clock.now() + 7 * 86_400_000;
+    expect(home.inventory.view().bin).toEqual({ ok: true, value: new Map([[SOURCE, { exitsAt }]]) });
   });
 
   it('is forgotten with its image', async () => {

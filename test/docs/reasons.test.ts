@@ -39,7 +39,7 @@ for (const [path, text] of files) {
 
 /** Values of fields and of status. */
 const VALUES =
-  'CopiesAndSource Matching Accounts Public RetireSources Ignore True False Unknown Apply Plan Retain Delete Keep Revoke None Wanted Retained Surplus Withdrawn'.split(
+  'CopiesAndSource Matching Accounts Public RetireSources SkipRecycleBin Ignore True False Unknown Apply Plan Retain Delete Keep Revoke None Wanted Retained Surplus Withdrawn'.split(
     ' ',
   );
 /** What AWS, the SDK and Kubernetes call their things, and codes of AWS that are treated in a way of their own. */

@@ -109,6 +109,7 @@ export class Acting {
               value: found.value.filter(({ id }) => id !== call.imageId),
             });
         if (!images.delete(call.imageId)) throw new Error(`InvalidAMIID.NotFound: ${call.imageId}`);
+        for (const id of call.withSnapshots ?? []) snapshots.delete(id);
         return undefined;
       case 'deleteSnapshot':
         if (!snapshots.delete(call.snapshotId)) throw new Error(`InvalidSnapshot.NotFound: ${call.snapshotId}`);

@@ -57,7 +57,7 @@ describe('a snapshot whose image is gone', () => {
 
   it('stays while its image is in the Recycle Bin', () => {
     const world = leftover(deleting(60));
-    world.place(EU).bin = { ok: true, value: new Set([DEAD]) };
+    world.place(EU).bin = { ok: true, value: new Map([[DEAD, {}]]) };
     expect(codes(world.plan(spec()))).toEqual(['InRecycleBin']);
     expect(world.plan(spec()).actions).toEqual([]);
   });

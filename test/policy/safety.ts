@@ -142,10 +142,21 @@ const isSharedPlace = (spec: Spec, target: Target): boolean =>
   targetsNamed(spec).some((each) => targetKey(each) === targetKey(target)) &&
   (target.account === SOURCE.account || spec.accounts?.find(({ id }) => id === target.account)?.share === true);
 
-/** S6: a snapshot goes only when no image uses it and its image is not in the bin. */
+/** S6: a snapshot goes only when no image uses it and its image is not in the bin, or cannot come into it. */
 function snapshots(world: World, { call, target }: Action): string[] {
+  const { images, bin, allow } = world.place(target);
+  if (call.do === 'deregister') {
+    const state = images.get(call.imageId)?.state;
+    const mayBeBinned = state !== 'failed' && state !== 'pending' && !allow.includes('SkipRecycleBin');
+    return (call.withSnapshots ?? []).flatMap((id) => {
+      const other = [...images.values()].find(
+        (image) => image.id !== call.imageId && image.volumes.some(({ snapshotId }) => snapshotId === id),
+      );
+      if (other) return [`S6: ${id} is used by ${other.id}`];
+      return mayBeBinned ? [`S6: ${call.imageId} may come into the bin, which ${id} does not wait for`] : [];
+    });
+  }
   if (call.do !== 'deleteSnapshot') return [];
-  const { images, bin } = world.place(target);
   const user = [...images.values()].find(
     (image) => image.id === call.of || image.volumes.some(({ snapshotId }) => snapshotId === call.snapshotId),
   );

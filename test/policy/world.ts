@@ -5,6 +5,7 @@ import {
   type Allowance,
   type AllowedImages,
   type Answer,
+  type Binned,
   DAY_MS,
   type EncryptionDefaults,
   type Image,
@@ -15,6 +16,7 @@ import {
   type OwnParameter,
   type Parameter,
   type Snapshot,
+  type SnapshotLock,
   type Tags,
   type Target,
   type TargetKey,
@@ -89,7 +91,8 @@ interface Place {
   readonly sharedImages: Map<string, Answer<ReadonlyMap<string, Image>>>;
   encryption: Answer<EncryptionDefaults>;
   publicBlocked?: Answer<boolean> | undefined;
-  bin: Answer<ReadonlySet<string>>;
+  bin: Answer<ReadonlyMap<string, Binned>>;
+  locks: Answer<ReadonlyMap<string, SnapshotLock>>;
   isWhole: Inventory['isWhole'];
   /** Undefined: nobody makes dry runs. */
   permissions: Inventory['permissions'];
@@ -131,7 +134,8 @@ export class World {
         snapshotKeys: new Map(),
         sharedImages: new Map(),
         encryption: { ok: true, value: { byDefault: false, key: 'alias/aws/ebs' } },
-        bin: { ok: true, value: new Set() },
+        bin: { ok: true, value: new Map() },
+        locks: { ok: true, value: new Map() },
         isWhole: undefined,
         permissions: undefined,
         allowedImages: { ok: true, value: { isOn: false } },
@@ -321,6 +325,7 @@ function viewOf(place: Place): TargetView {
     encryption: place.encryption,
     ...(place.publicBlocked && { publicBlocked: place.publicBlocked }),
     bin: place.bin,
+    locks: place.locks,
     allowedImages: place.allowedImages,
     ...(place.isWhole && { isWhole: true }),
     ...(place.permissions && { permissions: place.permissions }),

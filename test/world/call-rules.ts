@@ -235,14 +235,18 @@ function* grants(judged: JudgedCall): Generator<string> {
   }
 }
 
-/** S6: a snapshot goes only after every image that uses it. */
-function* snapshots({ before, after }: JudgedCall): Generator<string> {
+/** S6: a snapshot goes only after every image that uses it, and what lets it go with its own has to be allowed. */
+function* snapshots({ call, before, after, allows }: JudgedCall): Generator<string> {
   const left = new Set(after.snapshots.map(({ id }) => id));
+  const goesAlong = ({ id, account }: Image): boolean =>
+    call.action === 'DeregisterImage' &&
+    call.parameters['ImageId'] === id &&
+    allows(account).includes('SkipRecycleBin');
   for (const { id } of before.snapshots) {
     if (left.has(id)) continue;
     const user = after.images.find(
       (image) =>
-        (image.state !== 'deregistered' || image.inRecycleBin) &&
+        (image.state !== 'deregistered' || (image.inRecycleBin && !goesAlong(image))) &&
         image.volumes.some(({ snapshotId }) => snapshotId === id),
     );
     if (user) yield `S6: ${id} went although ${user.id} uses it`;

@@ -13,6 +13,8 @@ export interface Call {
   /** Where it was made: the account of the credentials, the region of the signature. */
   readonly place: Place;
   readonly paging: Paging;
+  /** What keeps a further action, which EC2 does along with this one, from being done. Asking counts as doing. */
+  readonly hindrance: (action: string) => 'missing-permissions' | 'internal-error' | undefined;
 }
 
 /** What an operation answers, below the request id. */

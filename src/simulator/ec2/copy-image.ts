@@ -80,7 +80,8 @@ function readableSource({ query, world, place }: Call): SimImage {
   for (const { snapshotId } of source.volumes) {
     const snapshot = world.findSnapshot(snapshotId, region);
     const shown = world.seenSnapshot(snapshotId);
-    if (!snapshot || snapshot.deleted || snapshot.state !== 'completed' || !shown) throw unavailable;
+    if (!snapshot || snapshot.deleted || snapshot.state !== 'completed' || snapshot.archived || !shown)
+      throw unavailable;
     if (!mayUse(snapshot, place.account) || !mayUse(shown, place.account))
       throw new Refusal('InvalidRequest', 'You do not have permission to access the storage of this ami');
   }

@@ -1,7 +1,8 @@
-import { DONE, type Operation } from './call.ts';
+import { refuseIfBackup } from './backup.ts';
+import { type Call, DONE, type Operation } from './call.ts';
 import { Refusal } from './refusal.ts';
-import type { SimWorld } from './sim-world.ts';
 import { ownSnapshot } from './snapshot-access.ts';
+import { isLocked } from './snapshot-locks.ts';
 import type { SimSnapshot } from './world.ts';
 
 /** How long after its image went a snapshot is still said to be in use. */
@@ -18,15 +19,22 @@ export const deleteSnapshot: Operation = {
       if (lingering && image.volumes.some(({ snapshotId }) => snapshotId === snapshot.id))
         throw new Refusal('InvalidSnapshot.InUse', `The snapshot ${snapshot.id} is currently in use by ${image.id}`);
     }
+    refuseIfBackup('snapshot', snapshot);
+    if (isLocked(snapshot, world.now()))
+      throw new Refusal('OperationNotPermitted', `The snapshot ${snapshot.id} is locked and cannot be deleted`);
     // An image in the Recycle Bin does not protect its snapshots: it can then never be restored.
-    removeSnapshot(world, snapshot);
+    removeSnapshot(call, snapshot);
     return DONE;
   },
 };
 
-/** A pending snapshot goes when it is complete. */
-export function removeSnapshot(world: SimWorld, snapshot: SimSnapshot): void {
-  world.putSnapshot(
-    snapshot.state === 'pending' ? { ...snapshot, deleteWhenDone: true } : { ...snapshot, deleted: true },
-  );
+/** A pending snapshot goes when it is complete, and into the Recycle Bin what a rule keeps there. */
+export function removeSnapshot({ world, place }: Call, snapshot: SimSnapshot): void {
+  if (snapshot.state === 'pending') {
+    world.putSnapshot({ ...snapshot, deleteWhenDone: true });
+    return;
+  }
+  if (place.snapshotBinDays !== undefined && snapshot.state === 'completed')
+    place.snapshotBin.set(snapshot.id, { snapshot, enteredAt: world.now() });
+  world.putSnapshot({ ...snapshot, deleted: true });
 }

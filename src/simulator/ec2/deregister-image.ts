@@ -1,7 +1,9 @@
+import { refuseIfBackup } from './backup.ts';
 import { type Call, DONE, type Operation } from './call.ts';
 import { removeSnapshot } from './delete-snapshot.ts';
 import { ownImage } from './image-access.ts';
 import { Refusal } from './refusal.ts';
+import { isLocked } from './snapshot-locks.ts';
 import { NOBODY, protectionOf, type SimImage } from './world.ts';
 
 export const deregisterImage: Operation = {
@@ -19,6 +21,7 @@ export const deregisterImage: Operation = {
         `Image ${image.id} is protected against deregistration: its deregistration protection is ${protection}.`,
       );
     }
+    refuseIfBackup('image', image);
     if (place.binDays !== undefined && image.state !== 'pending' && image.state !== 'failed') {
       place.bin.set(image.id, { image, enteredAt: now });
     }
@@ -29,10 +32,17 @@ export const deregisterImage: Operation = {
   },
 };
 
-/** What became of a snapshot: that it could not be deleted is no error of the request. */
-function drop({ world, place }: Call, snapshotId: string, image: SimImage): 'success' | 'skipped' | 'client-error' {
+type ReturnCode = 'success' | 'skipped' | 'missing-permissions' | 'internal-error' | 'client-error';
+
+/**
+ * What became of a snapshot: that it could not be deleted is no error of the request. What EC2 says of one that is still
+ * being made is not documented; here it is left.
+ */
+function drop(call: Call, snapshotId: string, image: SimImage): ReturnCode {
+  const { place, world, hindrance } = call;
   const snapshot = place.snapshots.get(snapshotId);
-  if (!snapshot || snapshot.deleted) return 'client-error';
+  if (!snapshot || snapshot.deleted || snapshot.state === 'pending' || isLocked(snapshot, world.now()))
+    return 'client-error';
   const used = [...place.images.values()].some(
     (other) =>
       other.id !== image.id &&
@@ -40,6 +50,8 @@ function drop({ world, place }: Call, snapshotId: string, image: SimImage): 'suc
       other.volumes.some((volume) => volume.snapshotId === snapshotId),
   );
   if (used) return 'skipped';
-  removeSnapshot(world, snapshot);
+  const hindered = hindrance('DeleteSnapshot');
+  if (hindered) return hindered;
+  removeSnapshot(call, snapshot);
   return 'success';
 }

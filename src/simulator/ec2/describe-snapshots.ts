@@ -66,11 +66,13 @@ const FILTERS: Filterable<SimSnapshot & { readonly progress: string }> = {
   'snapshot-id': ({ id }) => [id],
   'start-time': ({ startedAt }) => [iso(startedAt)],
   status: ({ state }) => [state],
-  'storage-tier': () => ['standard'],
+  'storage-tier': ({ archived }) => [tierOf(archived)],
   'transfer-type': () => ['standard'],
   'volume-id': () => [NO_VOLUME],
   'volume-size': ({ sizeGiB }) => [String(sizeGiB)],
 };
+
+const tierOf = (archived: true | undefined): string => (archived ? 'archive' : 'standard');
 
 /** What a snapshot that was copied says about its volume. */
 const NO_VOLUME = 'vol-ffffffff';
@@ -90,7 +92,7 @@ function snapshotXml({ place, world }: Call, snapshot: SimSnapshot): Xml {
     description,
     encrypted: snapshot.encrypted,
     kmsKeyId: snapshot.kmsKeyId,
-    storageTier: 'standard',
+    storageTier: tierOf(snapshot.archived),
     tagSet: tagSet(tagsFor(place.account, snapshot)),
   };
 }

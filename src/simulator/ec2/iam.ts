@@ -29,6 +29,16 @@ export function authorize(denied: readonly Denial[], caller: Identity, request: 
   }
 }
 
+/** Whether IAM does not allow an action of EC2. */
+export const isDenied = (
+  denied: readonly Denial[],
+  caller: Identity,
+  { action, region }: Pick<SimRequestPlace, 'action' | 'region'>,
+): boolean =>
+  denied.some(
+    (each) => each.account === caller.account && each.action === `ec2:${action}` && (each.region ?? region) === region,
+  );
+
 function refusal({ action, by }: Denial, { arn }: Identity, service: Service, { region }: SimRequestPlace): Refusal {
   const why =
     by === 'identity'

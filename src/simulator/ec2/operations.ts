@@ -17,9 +17,11 @@ import * as states from './image-states.ts';
 import { describeLaunchTemplates, describeLaunchTemplateVersions } from './launch-templates.ts';
 import { modifyImageAttribute, resetImageAttribute } from './modify-image-attribute.ts';
 import * as publicAccess from './public-access.ts';
-import { listImagesInRecycleBin, restoreImageFromRecycleBin } from './recycle-bin.ts';
+import * as bin from './recycle-bin.ts';
 import { registerImage } from './register-image.ts';
+import * as locks from './snapshot-locks.ts';
 import { describeSnapshotAttribute, modifySnapshotAttribute, resetSnapshotAttribute } from './snapshot-permissions.ts';
+import { modifySnapshotTier, restoreSnapshotTier } from './snapshot-tier.ts';
 import { createTags, deleteTags, describeTags } from './tags.ts';
 import * as usageReports from './usage-reports.ts';
 
@@ -42,6 +44,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   DescribeInstances: describeInstances,
   DescribeLaunchTemplates: describeLaunchTemplates,
   DescribeLaunchTemplateVersions: describeLaunchTemplateVersions,
+  DescribeLockedSnapshots: locks.describeLockedSnapshots,
   DescribeRegions: describeRegions,
   DescribeSnapshotAttribute: describeSnapshotAttribute,
   DescribeSnapshots: describeSnapshots,
@@ -59,11 +62,17 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   GetEbsEncryptionByDefault: getEncryptionByDefault,
   GetImageAncestry: getImageAncestry,
   GetImageBlockPublicAccessState: publicAccess.getImageBlockPublicAccessState,
-  ListImagesInRecycleBin: listImagesInRecycleBin,
+  ListImagesInRecycleBin: bin.listImagesInRecycleBin,
+  ListSnapshotsInRecycleBin: bin.listSnapshotsInRecycleBin,
+  LockSnapshot: locks.lockSnapshot,
   ModifyImageAttribute: modifyImageAttribute,
   ModifySnapshotAttribute: modifySnapshotAttribute,
+  ModifySnapshotTier: modifySnapshotTier,
   RegisterImage: registerImage,
   ResetImageAttribute: resetImageAttribute,
   ResetSnapshotAttribute: resetSnapshotAttribute,
-  RestoreImageFromRecycleBin: restoreImageFromRecycleBin,
+  RestoreImageFromRecycleBin: bin.restoreImageFromRecycleBin,
+  RestoreSnapshotFromRecycleBin: bin.restoreSnapshotFromRecycleBin,
+  RestoreSnapshotTier: restoreSnapshotTier,
+  UnlockSnapshot: locks.unlockSnapshot,
 };

@@ -5,6 +5,7 @@ import { SimWorld } from './sim-world.ts';
 import { NOBODY, type Permissions, type Place, type SimImage, type SimVolume, TWO_YEARS_MS } from './world.ts';
 
 const DAY_MS = 86_400_000;
+const BACKUP_TAGS = { 'aws:backup:source-resource': 'i-0123456789abcdef0' };
 
 /**
  * The world that a seed describes, as of now.
@@ -72,8 +73,8 @@ function addImage(world: SimWorld, place: Place, given: SeedImage): void {
         state: pending ? 'pending' : given.state === 'failed' ? 'error' : 'completed',
         startedAt: createdAt,
         completesAt: endsAt,
-        description: '',
-        tags: {},
+        description: given.madeByBackup ? 'This snapshot is created by the AWS Backup service.' : '',
+        tags: given.madeByBackup ? BACKUP_TAGS : {},
         sizeGiB,
         permissions: [...new Set(given.createVolumePermissions)].toSorted(),
         deleted: false,
@@ -91,13 +92,13 @@ function addImage(world: SimWorld, place: Place, given: SeedImage): void {
       account: place.account,
       region: place.region,
       name: given.name,
-      description: given.description,
+      description: given.madeByBackup ? 'This image is created by the AWS Backup service.' : given.description,
       state: given.state,
       ...(given.state === 'failed' && { stateReason: 'Image creation failed with an internal error' }),
       createdAt,
       architecture: given.architecture,
       virtualization: 'hvm',
-      tags: given.tags,
+      tags: given.madeByBackup ? { ...given.tags, ...BACKUP_TAGS } : given.tags,
       permissions: given.launchPermissions ? inOrder(given.launchPermissions, place.account) : NOBODY,
       volumes,
       protection: given.deregistrationProtection ? 'enabled-without-cooldown' : 'disabled',

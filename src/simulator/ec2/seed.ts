@@ -43,6 +43,8 @@ const image = z
     lastLaunchedDays: days.optional(),
     deregistrationProtection: z.boolean().default(false),
     productCodes: z.array(z.string()).default([]),
+    /** AWS Backup made it: nobody else may delete it, nor its snapshots. */
+    madeByBackup: z.boolean().default(false),
   })
   .superRefine((given, context) => {
     const wrong = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
@@ -81,7 +83,13 @@ const region = z
         providers: z.array(z.string()).default([]),
       })
       .optional(),
-    recycleBin: z.strictObject({ retentionDays: z.number().int().min(1).max(365) }).optional(),
+    /** For how long what is deregistered can be restored; and what is deleted of snapshots, where that is given as well. */
+    recycleBin: z
+      .strictObject({
+        retentionDays: z.number().int().min(1).max(365).optional(),
+        snapshotRetentionDays: z.number().int().min(1).max(365).optional(),
+      })
+      .optional(),
   })
   .superRefine(({ keys, images, defaultEncryption }, context) => {
     const known = (key: string | undefined): boolean =>

@@ -100,6 +100,8 @@ export class SimWorld {
       bin: new Map(),
       allowedImages: seeded?.allowedImages ?? { state: 'disabled', providers: [] },
       binDays: seeded?.recycleBin?.retentionDays,
+      snapshotBin: new Map(),
+      snapshotBinDays: seeded?.recycleBin?.snapshotRetentionDays,
       encryptByDefault: seeded?.defaultEncryption?.enabled ?? false,
       defaultKey: own ?? (wanted?.startsWith('arn:') ? wanted : managedKey(account, region)),
       publicBlockedFrom: 0,
@@ -179,6 +181,9 @@ export class SimWorld {
         if (pending.endsAt <= now) this.#endSnapshotCopy(place, pending);
       for (const [id, { enteredAt }] of place.bin) {
         if (place.binDays !== undefined && now - enteredAt > place.binDays * DAY_MS) place.bin.delete(id);
+      }
+      for (const [id, { enteredAt }] of place.snapshotBin) {
+        if (now - enteredAt > (place.snapshotBinDays ?? 0) * DAY_MS) place.snapshotBin.delete(id);
       }
     }
   }

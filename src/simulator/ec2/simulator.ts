@@ -5,7 +5,7 @@ import type { Call } from './call.ts';
 import { type CallCount, CallLog } from './call-log.ts';
 import { type Fault, type FaultKind, Faults, refusalOf } from './faults.ts';
 import { hasFilter } from './filters.ts';
-import { authorize, type Denial } from './iam.ts';
+import { authorize, type Denial, isDenied } from './iam.ts';
 import { JSON_OPERATIONS } from './json-operations.ts';
 import { OPERATIONS } from './operations.ts';
 import { inNoOrder } from './order.ts';
@@ -61,6 +61,8 @@ export interface Simulator {
   launched(imageId: string, region: string): void;
   /** The usage reports of an image that are being made come to nothing, for this reason. */
   failReports(imageId: string, reason: string): void;
+  /** The copy that is being made will fail at its end, and its snapshots for this reason. */
+  failCopy(imageId: string, reason: string): void;
   /** Somebody in an account runs an instance of an image, or makes it the newest version of a launch template. */
   use(use: Use): void;
   /** Terminates every instance of an image, and forgets every launch template that names it. */
@@ -174,6 +176,12 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
       if (image) state.world.putImage({ ...image, lastLaunchedAt: state.world.now() });
     },
     failReports: (imageId, reason) => failReports(state.world, imageId, reason),
+    failCopy: (imageId, failure) => {
+      for (const { pendingImages } of state.world.places()) {
+        const pending = pendingImages.get(imageId);
+        if (pending) pendingImages.set(imageId, { ...pending, failure });
+      }
+    },
     use: (use) => addUse(state.world, use),
     disuse: (imageId) => {
       for (const { instances, templates } of state.world.places()) {
@@ -253,7 +261,11 @@ export function createSimulator(options: { readonly seed: Seed; readonly clock: 
     checkParameters(query, operation.parameters);
     if (query.flag('DryRun'))
       throw new Refusal('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.', 412);
-    const call: Call = { action, query, world, place: world.place(caller.account, region), paging };
+    const hindrance: Call['hindrance'] = (also) => {
+      if (isDenied(state.denied, caller, { action: also, region })) return 'missing-permissions';
+      return faults.next(`${action}/${also}`, caller.account, region) ? 'internal-error' : undefined;
+    };
+    const call: Call = { action, query, world, place: world.place(caller.account, region), paging, hindrance };
     const before = operation.mutates && afterMutation.length > 0 ? viewOf(world) : undefined;
     world.lookBackMs = stale && !operation.mutates ? STALE_MS : 0;
     try {

@@ -62,9 +62,21 @@ export interface SimSnapshot {
   readonly kmsKeyId?: string;
   /** Accounts that may create volumes from it; `all` for everyone. */
   readonly permissions: readonly string[];
+  /** It was moved to the archive: nothing can be launched, copied or restored from it there. */
+  readonly archived?: true;
+  readonly lock?: SnapshotLock;
   /** It was to be deleted while it was pending: it goes when it is complete. */
   readonly deleteWhenDone?: true;
   readonly deleted: boolean;
+}
+
+/** A lock on a snapshot. Those in compliance mode can be taken off until `cooledAt`, and then by nobody. */
+export interface SnapshotLock {
+  readonly mode: 'governance' | 'compliance';
+  readonly lockedAt: number;
+  readonly expiresAt: number;
+  readonly days: number;
+  readonly cooledAt?: number;
 }
 
 /** Snapshots that a copy is made from. */
@@ -164,6 +176,9 @@ export interface Place {
   /** Deregistered images that can still be restored, by id: since when. */
   readonly bin: Map<string, { readonly image: SimImage; readonly enteredAt: number }>;
   readonly binDays: number | undefined;
+  /** The same for snapshots that were deleted: their rules are others. */
+  readonly snapshotBin: Map<string, { readonly snapshot: SimSnapshot; readonly enteredAt: number }>;
+  readonly snapshotBinDays: number | undefined;
   readonly encryptByDefault: boolean;
   /** Of other accounts' images, those that are allowed here. */
   readonly allowedImages: {
