@@ -32,18 +32,18 @@ async function released(
   options: { readonly seed?: object; readonly accounts?: readonly object[] } = {},
 ): Promise<World> {
   const world = begin([policy(ALONE)], options);
-  world.launch({ resyncMs: HOUR });
+  world.launch({ resyncMs: 2 * HOUR });
   await world.untilReady('web');
   world.release(BUILDERS, 'us-east-1', 'web-4', TAGS);
-  await world.until('web-4 is there', () => namesIn(world, BUILDERS, EU).includes('web-4'), 2 * HOUR);
+  await world.until('web-4 is there', () => namesIn(world, BUILDERS, EU).includes('web-4'), 3 * HOUR);
   return world;
 }
 
 describe('a copy that is deleted where a rule of the Recycle Bin keeps it', () => {
   it('can be restored with its snapshots until its time there is over, which event and status say', async () => {
-    const world = await released({ seed: seedWith({ recycleBin: { retentionDays: 7 } }) });
+    const world = await released({ seed: seedWith({ recycleBin: { retentionDays: 2 } }) });
     await world.until('it is gone', () => isGone(world), 2 * DAY);
-    await world.rest(HOUR);
+    await world.rest(3 * HOUR);
     expect(snapshotsIn(world)).toHaveLength(3);
     const [note] = notes(world, 'DeregisterImage');
     expect(note).toMatch(/is in the Recycle Bin until 2026-06-\d\dT.*: aws ec2 restore-image-from-recycle-bin/);
@@ -51,10 +51,10 @@ describe('a copy that is deleted where a rule of the Recycle Bin keeps it', () =
     expect(kept).toHaveLength(2);
     expect(kept[0]).toMatch(/until 2026-06-\d\dT\S+, and could not be restored without it/);
     expect(world.isReady('web')).toBe(true);
-    await world.rest(5 * DAY);
     await expectRest(world);
+    await world.rest(1.5 * DAY);
     expect(snapshotsIn(world)).toHaveLength(3);
-    await world.rest(3 * DAY);
+    await world.rest(DAY);
     expect(snapshotsIn(world)).toHaveLength(1);
     expect(notes(world, 'DeleteSnapshot').join()).toMatch(/not in the Recycle Bin: it cannot be restored/);
     await expectRest(world);
@@ -134,16 +134,16 @@ describe('a copy with a snapshot that is locked', () => {
       Version: '2016-11-15',
       SnapshotId,
       LockMode: 'governance',
-      LockDuration: '5',
+      LockDuration: '2',
     });
-    await world.rest(3 * DAY);
+    await world.rest(1.5 * DAY);
     expect(isGone(world)).toBe(false);
     expect(blockedIn(world, 'web').join()).toMatch(
       /SnapshotLocked web-3 .*until 2026-06-\d\dT.*aws ec2 unlock-snapshot/,
     );
     expect(counts(world, 'DeregisterImage') + counts(world, 'DeleteSnapshot')).toBe(0);
     await expectRest(world);
-    await world.until('it is gone', () => isGone(world), 5 * DAY);
+    await world.until('it is gone', () => isGone(world), 2 * DAY);
     await world.rest(HOUR);
     expect(snapshotsIn(world)).toHaveLength(1);
   });
@@ -158,7 +158,7 @@ describe('a copy with a snapshot that is locked', () => {
     await world.rest(HOUR);
     const tried = counts(world, 'DeleteSnapshot');
     await world.rest(5 * HOUR);
-    expect(counts(world, 'DeleteSnapshot') - tried).toBeLessThanOrEqual(6);
+    expect(counts(world, 'DeleteSnapshot') - tried).toBeLessThanOrEqual(3);
     expect(snapshotsIn(world)).toHaveLength(2);
     expect(blockedIn(world, 'web').join()).toContain('SnapshotLocked');
     expect(world.isReady('web')).toBe(true);
