@@ -1,3 +1,4 @@
+import { DeregisterImageCommand } from '@aws-sdk/client-ec2';
 import type { Action } from '../policy/plan.ts';
 import type { ServiceApi } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
@@ -25,7 +26,8 @@ export function audited(open: OpenTarget, action: Action, audit: Audit): OpenTar
     send: async (command, options) => {
       const taken = takenAwayBy(command);
       if (!taken) return await service.send(command, options);
-      const ended = audit({ action, ...taken });
+      const along = isWithSnapshots(command) ? snapshotsOf(action) : [];
+      const ended = audit({ action, ...taken, resources: [...taken.resources, ...along] });
       try {
         const answer = await service.send(command, options);
         ended({ kind: 'done' });
@@ -38,6 +40,13 @@ export function audited(open: OpenTarget, action: Action, audit: Audit): OpenTar
   });
   return { ...open, ec2: listened(open.ec2), ssm: listened(open.ssm) };
 }
+
+const isWithSnapshots = (command: object): boolean =>
+  command instanceof DeregisterImageCommand && command.input.DeleteAssociatedSnapshots === true;
+
+/** What goes with an image in the same call only the action names. */
+const snapshotsOf = ({ call }: Action): readonly string[] =>
+  call.do === 'deregister' ? (call.withSnapshots ?? []) : [];
 
 function outcomeOf(error: unknown): ActOutcome {
   if (error instanceof AwsError)

@@ -87,5 +87,6 @@ export const readSnapshot = structure<Snapshot>({
   encrypted: ['Encrypted', flag],
   kmsKeyId: ['KmsKeyId', text],
   startTime: ['StartTime', time],
+  storageTier: ['StorageTier', text],
   tagSet: ['Tags', tags],
 });

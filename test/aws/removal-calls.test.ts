@@ -5,6 +5,7 @@ import {
   RegisterImageCommand,
 } from '@aws-sdk/client-ec2';
 import { afterEach, describe, expect, it } from 'vitest';
+import { audited } from '../../src/aws/audit.ts';
 import { AwsError } from '../../src/aws/aws-error.ts';
 import { performCall } from '../../src/aws/calls.ts';
 import type { OpenTarget } from '../../src/aws/inventories.ts';
@@ -80,6 +81,21 @@ describe('an image that goes with its snapshots', () => {
     expect([...images(), ...snapshots()]).toEqual([]);
     expect(aws.count('DeleteSnapshot')).toBe(0);
     expect(away.inventory.view().snapshots.size).toBe(0);
+  });
+
+  it('is told to the audit with them', async () => {
+    const { id, snapshotIds } = await ready();
+    const deregistration = action(
+      { do: 'deregister', imageId: id, withSnapshots: snapshotIds },
+      { destroys: { imageId: id, state: 'available' } },
+    );
+    const taken: (readonly string[])[] = [];
+    const listened = audited(away, deregistration, ({ resources }) => {
+      taken.push(resources);
+      return () => undefined;
+    });
+    await performCall(deregistration, listened, { signal: STOP });
+    expect(taken).toEqual([[id, ...snapshotIds]]);
   });
 
   it.each<[result: string, happen: (id: string) => Promise<unknown> | void]>([
