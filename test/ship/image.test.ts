@@ -122,6 +122,10 @@ describe('what the image holds, read-only and as another user', () => {
       await expect
         .poll(() => statusOf(`${kube.url}${POLICIES}/web`), { timeout: 40_000, interval: 100 })
         .toMatchObject({ targetsReady: '1/1' });
+      expect((await fetch(`http://127.0.0.1:${port}/livez`)).status).toBe(200);
+      const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      expect(metrics).toContain('\namifleet_policy_ready{namespace="platform",name="web"}');
+      expect(metrics).toMatch(/\nrest_client_requests_total\{method="PATCH",code="200"\} \d/);
       controller.kill('SIGTERM');
       expect((await controller.ended).code).toBe(0);
       expect(image.files()).toEqual(before);
