@@ -92,7 +92,7 @@ async function attempt(action: Action, execution: Execution): Promise<Outcome> {
   const { flow, priority } = execution;
   const permit = execution.permitOf?.(action);
   try {
-    if (action.destroys || action.kind === 'TakeOver') {
+    if (action.destroys || action.kind === 'TakeOver' || takesAClaimOver(action)) {
       const objection = await execution.confirm(action);
       if (objection !== undefined) return failed({ action, code: 'CalledOff', message: objection, effect: 'retries' });
     }
@@ -121,6 +121,8 @@ async function attempt(action: Action, execution: Execution): Promise<Outcome> {
 
 const isThrottle = (error: unknown, { call }: Action): boolean =>
   error instanceof AwsError && error.class === 'throttle' && error.action === awsActionOf(call);
+
+const takesAClaimOver = ({ call }: Action): boolean => call.do === 'claim' && call.instead !== undefined;
 
 function failureOf(action: Action, error: unknown): Failure {
   if (error instanceof CalledOff) return { action, code: error.code, message: error.message, effect: error.effect };

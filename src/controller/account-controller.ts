@@ -6,6 +6,7 @@ import { FINALIZER } from '../api/group.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 import { AwsError } from '../aws/aws-error.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
+import { SETTLES_WITHIN_MS } from '../aws/overlay.ts';
 import { isoTime, TAG } from '../policy/tags.ts';
 import type { Engine } from './engine.ts';
 
@@ -27,11 +28,20 @@ export class AccountController {
   readonly #engine: Engine;
   readonly #store: AccountStore;
   readonly #cluster: string;
+  readonly #othersWrite: boolean;
+  /** By account that is to go: since when no copy was seen there, monotonic milliseconds. */
+  readonly #emptySince = new Map<string, number>();
 
-  constructor(engine: Engine, store: AccountStore, cluster: string) {
+  /** @param othersWrite other shards make copies at the same time, and those may not be visible yet */
+  constructor(
+    engine: Engine,
+    store: AccountStore,
+    { cluster, othersWrite }: { readonly cluster: string; readonly othersWrite: boolean },
+  ) {
     this.#engine = engine;
     this.#store = store;
     this.#cluster = cluster;
+    this.#othersWrite = othersWrite;
   }
 
   /**
@@ -57,13 +67,23 @@ export class AccountController {
       ...(externalId !== undefined && { externalId }),
     };
     const seen = await this.#look(access, leaving, { signal });
-    if (leaving && seen.images === 0) {
+    if (leaving && this.#isSurelyEmpty(name, seen)) {
       await this.#store.removeFinalizer(account);
       return undefined;
     }
     await this.#store.writeStatus(account, this.#status(account, seen));
     if (leaving) return LOOK_MS.leaving;
     return seen.trouble ? LOOK_MS.refused : LOOK_MS.usable;
+  }
+
+  #isSurelyEmpty(name: string, { images }: Seen): boolean {
+    const now = this.#engine.clock.monotonic();
+    const since = this.#emptySince.get(name) ?? now;
+    if (images === 0) this.#emptySince.set(name, since);
+    else this.#emptySince.delete(name);
+    const isSure = images === 0 && (!this.#othersWrite || now - since >= SETTLES_WITHIN_MS);
+    if (isSure) this.#emptySince.delete(name);
+    return isSure;
   }
 
   async #look(access: AccountAccess, leaving: boolean, options: CallOptions): Promise<Seen> {
@@ -101,6 +121,12 @@ interface Seen {
   readonly trouble?: { readonly code: string; readonly message: string };
 }
 
+function whatIsLeft(images: number | undefined): string {
+  if (images === undefined) return 'not every region could be looked at';
+  if (images > 0) return `${images} copies of this cluster are in it`;
+  return 'none was seen, and it is looked at once more, because another shard may have begun one just now';
+}
+
 /** As kstatus reads them: Stalled is there only while it is True, and somebody must act then. */
 function findingsOf({ metadata, spec }: AwsAccount, { regions, images, trouble }: Seen): Finding[] {
   const found = (reason: string, message: string, stalled: boolean): Finding[] => [
@@ -109,9 +135,7 @@ function findingsOf({ metadata, spec }: AwsAccount, { regions, images, trouble }
   ];
   const release = `To let go of what is there, remove the finalizer: kubectl patch awsaccount ${metadata.name} --type=merge -p '{"metadata":{"finalizers":null}}'`;
   if (metadata.deletionTimestamp !== undefined) {
-    const left =
-      trouble?.message ??
-      (images === undefined ? 'not every region could be looked at' : `${images} copies of this cluster are in it`);
+    const left = trouble?.message ?? whatIsLeft(images);
     return found(
       'ImagesLeft',
       `the object stays until no copy of this cluster is in the account: ${left}. ${release}`,

@@ -55,9 +55,9 @@ export class KubePolicyStore implements PolicyStore {
     return byName(this.#accountView.store.all());
   }
 
-  async read(policy: AmiPolicy): Promise<AmiPolicy | undefined> {
+  async read({ metadata }: Parameters<PolicyStore['read']>[0]): Promise<AmiPolicy | undefined> {
     try {
-      return await this.#policies.get(policy.metadata.name, policy.metadata.namespace);
+      return await this.#policies.get(metadata.name, metadata.namespace);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;

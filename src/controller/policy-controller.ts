@@ -7,7 +7,7 @@ import type { PolicyStatus } from '../api/policy-status.ts';
 import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 import type { Failure } from '../policy/failure.ts';
-import type { Owner } from '../policy/identity.ts';
+import { claimantIn, type Owner } from '../policy/identity.ts';
 import { onceForEach } from '../policy/once-for-each.ts';
 import type { Action } from '../policy/plan.ts';
 import { isoTime } from '../policy/tags.ts';
@@ -20,6 +20,7 @@ import type { Freshness } from './observe.ts';
 import { ownerOf } from './owner-of.ts';
 import { type Request, type Result, reconcile } from './reconcile.ts';
 import { Rivals } from './rivals.ts';
+import type { Shard } from './shard.ts';
 
 /** What the controller sees of Kubernetes: the reflectors' stores, and live reads and writes. */
 export interface PolicyStore {
@@ -30,7 +31,9 @@ export interface PolicyStore {
   /** All accounts by id; the same map until one of them changes. */
   accounts(): ReadonlyMap<string, AwsAccount>;
   /** Reads one policy from the API server itself; undefined when it is not there. */
-  read(policy: AmiPolicy): Promise<AmiPolicy | undefined>;
+  read(policy: {
+    readonly metadata: { readonly name: string; readonly namespace?: string | undefined };
+  }): Promise<AmiPolicy | undefined>;
   writeStatus(policy: AmiPolicy, status: PolicyStatus): Promise<void>;
   ensureFinalizer(policy: AmiPolicy): Promise<void>;
   /** Keeps an AwsAccount from going while images of ours may be in its account. */
@@ -55,6 +58,7 @@ export class PolicyController {
   readonly #nodeClasses: Pick<NodeClasses, 'read'>;
   readonly #cluster: string;
   readonly #rivals: Rivals;
+  readonly #shard: Shard;
   readonly #readOnly: boolean;
   readonly #auditOf: ((key: string) => Audit) | undefined;
   readonly #onResult: (key: string, result: Result) => void;
@@ -64,6 +68,7 @@ export class PolicyController {
     readonly store: PolicyStore;
     readonly nodeClasses: Pick<NodeClasses, 'read'>;
     readonly cluster: string;
+    readonly shard: Shard;
     readonly readOnly: boolean;
     /** Who is told of everything that is taken away for a policy. Default: nobody is. */
     readonly auditOf?: (key: string) => Audit;
@@ -74,6 +79,7 @@ export class PolicyController {
     this.#nodeClasses = options.nodeClasses;
     this.#cluster = options.cluster;
     this.#rivals = new Rivals(options.cluster);
+    this.#shard = options.shard;
     this.#readOnly = options.readOnly;
     this.#auditOf = options.auditOf;
     this.#onResult = options.onResult ?? ((): void => undefined);
@@ -86,7 +92,7 @@ export class PolicyController {
     { signal: stop, priority }: CallOptions & { readonly signal: AbortSignal },
   ): Promise<Next> {
     const stored = this.#store.get(key);
-    if (!stored) return { kind: 'idle' };
+    if (!stored || !this.#shard(stored)) return { kind: 'idle' };
     let policy: AmiPolicy;
     try {
       policy = toPolicy(stored);
@@ -143,10 +149,12 @@ export class PolicyController {
 
   /** Both views are stale: before what cannot be undone the policy is read once more, from the API server itself (S2). */
   async #confirm(policy: AmiPolicy, action: Action): Promise<string | undefined> {
+    if (action.call.do === 'claim') return await this.#confirmAbandoned(action.call.instead);
     const live = await this.#store.read(policy);
     const name = `${policy.metadata.namespace}/${policy.metadata.name}`;
     if (!live || live.metadata.uid !== policy.metadata.uid)
       return `policy ${name} is not the one this was planned for any more`;
+    if (!this.#shard(live)) return `policy ${name} belongs to another shard by now`;
     if (live.metadata.generation !== policy.metadata.generation)
       return `policy ${name} was changed since this was planned`;
     const deleting = live.metadata.deletionTimestamp !== undefined;
@@ -155,6 +163,15 @@ export class PolicyController {
     if (action.destroys && deleting && live.spec.deletionPolicy !== 'Delete')
       return `deletionPolicy of ${name} is not Delete`;
     return undefined;
+  }
+
+  /** A claim is taken over from a policy that is gone, and not from one that this replica has only not heard of yet. */
+  async #confirmAbandoned(claim: string | undefined): Promise<string | undefined> {
+    const claimant = claim === undefined ? undefined : claimantIn(claim);
+    if (claimant?.cluster !== this.#cluster) return undefined;
+    const { namespace, name, uid } = claimant;
+    const live = await this.#store.read({ metadata: { namespace, name } });
+    return live?.metadata.uid === uid ? `policy ${namespace}/${name}, which has claimed it, is there` : undefined;
   }
 
   #status(policy: AmiPolicy, result: Result, deletions: PolicyStatus['deletions']): PolicyStatus {

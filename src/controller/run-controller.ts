@@ -28,6 +28,7 @@ import type { Result } from './reconcile.ts';
 import { requireKinds } from './require-kinds.ts';
 import { ACCOUNTS, NAMESPACES, POLICIES } from './resource-kinds.ts';
 import { everyPeriod } from './resync.ts';
+import { EVERYTHING, type Shard } from './shard.ts';
 import { sweepAccounts } from './sweep-accounts.ts';
 import { type LeaseName, Turn } from './turn.ts';
 import { wakeOnChanges } from './wake-ups.ts';
@@ -40,6 +41,8 @@ export interface ControllerOptions {
   readonly clusterId?: string;
   /** The lease that this replica must hold before it changes anything. Default: none, it is the only one. */
   readonly lease?: LeaseName;
+  /** Which policies and accounts are its to work on. Default: all. */
+  readonly shard?: Shard;
   readonly readOnly: boolean;
   /** Milliseconds between looks at everything. */
   readonly resyncMs: number;
@@ -55,7 +58,7 @@ export interface ControllerOptions {
  *   runs it starts it anew
  */
 export async function runController(options: ControllerOptions, stop: AbortSignal): Promise<void> {
-  const { engine, random, log, readOnly, observer } = options;
+  const { engine, random, log, readOnly, observer, shard = EVERYTHING } = options;
   const { clock } = engine;
   const turn = new Turn(options.transport, { clock, random, log, lease: options.lease });
   const transport = fencedTransport(options.transport, () => turn.mayWrite());
@@ -81,6 +84,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     store,
     nodeClasses: new NodeClasses(transport, clock),
     cluster,
+    shard,
     readOnly,
     auditOf: auditLog(log, (act, outcome) => observer?.acted(act, outcome)),
     onResult: (key, result) => logResult(log, key, result),
@@ -94,7 +98,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       },
       removeFinalizer: (account) => removeFinalizer(accounts, account, FINALIZER),
     },
-    cluster,
+    { cluster, othersWrite: shard !== EVERYTHING },
   );
 
   const queueOf = (controller: ControllerName): WorkQueue =>
@@ -111,6 +115,8 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     views: { policies: policyView, accounts: accountView },
     queues: { policies: policyQueue, accounts: accountQueue },
     freshness,
+    shard,
+    onTakenOver: () => engine.inventories.takeOver(),
     hasImagesIn: (policy, account) =>
       engine.sweep.targetsWith(policyController.ownerOf(policy)).some((target) => target.account === account),
   });
@@ -119,13 +125,13 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     cluster,
     queues: { amipolicy: policyQueue, awsaccount: accountQueue },
     views: { amipolicy: policyView, awsaccount: accountView },
-    policies: () => store.all(),
+    policies: () => store.all().filter(shard),
     leads: () => turn.mayWrite(),
   });
   policyView.start();
   accountView.start();
   await Promise.race([Promise.all([policyView.synced, accountView.synced]), aborted(stop)]);
-  if (!stop.aborted) log.info({ cluster, policies: store.all().length, readOnly }, 'controller is ready');
+  if (!stop.aborted) log.info({ cluster, policies: store.all().filter(shard).length, readOnly }, 'controller is ready');
 
   // A standby waits here, with its caches filled.
   const { end, takesOver } = await turn.begin(stop);
@@ -139,11 +145,12 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       {
         sweep: engine.sweep,
         accounts: () => store.accounts(),
-        policies: () => store.all(),
+        policies: () => store.all().filter(shard),
         ownerOf: (policy) => policyController.ownerOf(policy),
         readOnly,
         onSwept: (account, concerned) => {
-          accountQueue.add(account, 'low');
+          const swept = accountView.store.get(account);
+          if (swept && shard(swept)) accountQueue.add(account, 'low');
           for (const policy of concerned) policyQueue.add(keyOf(policy), 'low');
         },
       },
@@ -152,7 +159,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   if (!end.aborted) sweep();
   const resync = (): void => {
     freshness.resync();
-    for (const policy of store.all()) policyQueue.add(keyOf(policy), 'low');
+    for (const policy of store.all().filter(shard)) policyQueue.add(keyOf(policy), 'low');
     sweep();
   };
   everyPeriod(clock, options.resyncMs, resync, end);

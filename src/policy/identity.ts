@@ -57,6 +57,15 @@ export function claimOf(owner: Owner): string {
   return `${owner.namespace}/${owner.name} ${owner.cluster} ${owner.uid}`;
 }
 
+/** Which policy a claim names; undefined where that cannot be read. */
+export function claimantIn(
+  value: string,
+): { readonly namespace: string; readonly name: string; readonly cluster: string; readonly uid: string } | undefined {
+  const [, namespace, name, cluster, uid] = /^([^/ ]+)\/([^/ ]+) ([^ ]+) ([^ ]+)$/.exec(value) ?? [];
+  if (namespace === undefined || name === undefined || cluster === undefined || uid === undefined) return undefined;
+  return { namespace, name, cluster, uid };
+}
+
 /** Whose claim a tag value is, as `ownershipOf` says it of copies. A value that cannot be read is somebody else's. */
 export function claimIn(value: string | undefined, owner: Owner): Ownership {
   if (value === undefined) return { kind: 'none' };

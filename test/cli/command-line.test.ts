@@ -46,7 +46,7 @@ describe('amifleet', () => {
   it('controller --help gives its defaults as they would be written', async () => {
     const { stdout } = await run('controller', '--help');
     expect(stdout).toContain('(default: 5m)');
-    expect(stdout).toContain('(default: 0.8)');
+    expect(stdout).toMatch(/\(default:\s+0\.8\)/);
     expect(stdout).toMatch(/whatever policies\s+say \(default: true\)/);
   });
 
@@ -63,6 +63,8 @@ describe('amifleet', () => {
     [['controller', '--budget-share', '80%'], /Say a fraction above 0 and at most 1/],
     [['controller', '--budget-share', '0'], /Say a fraction above 0 and at most 1/],
     [['apply', '-f', 'x.yaml', '--budget-share', '1.5'], /Say a fraction above 0 and at most 1/],
+    [['controller', '--selector', 'shard=a b'], /a part that cannot be read: "shard=a b"/],
+    [['controller', '--selector', ''], /Say which labels/],
     [['--nothing'], /unknown option '--nothing'/],
   ];
   it.each(wrong)('%j is refused with the reason and where to read on, and exits 1', async (args, message) => {

@@ -53,5 +53,7 @@ it('a region that does not answer leaves the sweep incomplete, and it is made ag
 it('those who ask for a sweep at a time share it', async () => {
   await Promise.all([sweep.account(OWN, {}), sweep.account(OWN, {}), sweep.account(OWN, {})]);
   expect(aws.count('DescribeRegions')).toBe(1);
-  expect(aws.count('DescribeImages')).toBe((await aws.clients.regionsOf(OWN)).size);
+  // What was not answered in time is asked again, and that is not a second sweep.
+  const answered = aws.made.filter(({ action, outcome }) => action === 'DescribeImages' && outcome === 'ok');
+  expect(answered).toHaveLength((await aws.clients.regionsOf(OWN)).size);
 });

@@ -57,6 +57,7 @@ let accounts: View<Account>;
 let policyQueue: WorkQueue;
 let accountQueue: WorkQueue;
 let holding: Set<string>;
+let takenOver: number;
 
 beforeEach(() => {
   policies = new View();
@@ -65,10 +66,13 @@ beforeEach(() => {
   policyQueue = new WorkQueue({ clock, random: seededRandom(1) });
   accountQueue = new WorkQueue({ clock, random: seededRandom(2) });
   holding = new Set();
+  takenOver = 0;
   wakeOnChanges({
     views: { policies, accounts },
     queues: { policies: policyQueue, accounts: accountQueue },
     freshness: new FreshnessLedger(clock, 0),
+    shard: ({ metadata }) => metadata.labels?.['shard'] !== 'other',
+    onTakenOver: () => takenOver++,
     hasImagesIn: ({ metadata }, id) => holding.has(`${metadata.name} ${id}`),
   });
 });
@@ -109,6 +113,47 @@ describe('an edit of a policy', () => {
     await woken();
     policies.remove(policy('first'));
     expect(await woken()).toEqual({ second: 'high' });
+  });
+});
+
+describe('what belongs to another shard', () => {
+  const labelled = (name: string, more: object = {}, spec: object = {}): Policy =>
+    policy(name, spec, { ...more, metadata: { ...policy(name).metadata, labels: { shard: 'other' } } });
+
+  it('is not woken, whatever becomes of it', async () => {
+    policies.put(labelled('theirs', { status: undefined }));
+    policies.put(labelled('theirs', {}, { suspend: true }));
+    accounts.put(account(OTHER, { labels: { shard: 'other' } }));
+    expect(await woken()).toEqual({});
+    expect(await woken(accountQueue)).toEqual({});
+  });
+
+  it('wakes those of ours that stood off because of it', async () => {
+    const conditions = [{ type: 'Ready', status: 'False', reason: 'SourceClaimed' }];
+    policies.put(policy('ours', {}, { status: { observedGeneration: 1, conditions } }));
+    policies.put(labelled('theirs'));
+    await woken();
+    policies.remove(labelled('theirs'));
+    expect(await woken()).toEqual({ ours: 'high' });
+  });
+
+  it('is looked at afresh when it comes over, because what the other shard did last may not be visible yet', async () => {
+    policies.put(labelled('moves'));
+    policies.put(policy('moves'));
+    expect(await woken()).toEqual({ moves: 'high' });
+    expect(takenOver).toBe(1);
+    policies.put(labelled('moves'));
+    policies.put(labelled('moves', {}, { suspend: true }));
+    expect(await woken()).toEqual({});
+    expect(takenOver).toBe(1);
+  });
+
+  it('is an account whose policies may be ours', async () => {
+    policies.put(policy('names-it', { accounts: [{ id: OTHER }] }));
+    await woken();
+    accounts.put(account(OTHER, { labels: { shard: 'other' } }));
+    expect(await woken()).toEqual({ 'names-it': 'high' });
+    expect(await woken(accountQueue)).toEqual({});
   });
 });
 

@@ -7,8 +7,10 @@ import { Inventories } from '../../src/aws/inventories.ts';
 import { controllerLog } from '../../src/cli/controller-log.ts';
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import { runController } from '../../src/controller/run-controller.ts';
+import { shardBy } from '../../src/controller/shard.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
+import { parseLabelSelector } from '../../src/kube/label-selector.ts';
 import { DEFAULT_LIMITS, type Limits } from '../../src/policy/pass.ts';
 import { EventLoopWatch } from '../../src/server/event-loop-watch.ts';
 import { Metrics } from '../../src/server/metrics.ts';
@@ -39,6 +41,8 @@ export interface LaunchOptions {
   readonly verifyMs?: number;
   /** The account whose identity the controller has. */
   readonly account?: string;
+  /** A shard: the label selector of what it works on. */
+  readonly selector?: string;
   /** Runs for the lease, under this identity. Default: it is the only controller. */
   readonly identity?: string;
   /** Default: info. */
@@ -125,6 +129,7 @@ export class World {
         log: logger,
         observer: metrics,
         readOnly: options.readOnly ?? false,
+        ...(options.selector !== undefined && { shard: shardBy(parseLabelSelector(options.selector)) }),
         ...(options.identity !== undefined && { lease: { ...LEASE, identity: options.identity } }),
         resyncMs: options.resyncMs ?? RESYNC_MS,
         verifyMs: options.verifyMs ?? RESYNC_MS,

@@ -4,7 +4,9 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../ambient/clock.ts';
 import { systemRandom } from '../../ambient/random.ts';
 import { runController } from '../../controller/run-controller.ts';
+import { shardBy } from '../../controller/shard.ts';
 import { kubeTransport } from '../../kube/kube-transport.ts';
+import { type LabelSelector, parseLabelSelector } from '../../kube/label-selector.ts';
 import { loadKubeConfig } from '../../kube/load-config.ts';
 import { EventLoopWatch } from '../../server/event-loop-watch.ts';
 import { Metrics } from '../../server/metrics.ts';
@@ -25,6 +27,7 @@ interface Options {
   readonly resync: number;
   readonly verifyPermissions: number;
   readonly publicImages: number;
+  readonly selector?: LabelSelector;
   readonly budgetShare: number;
   readonly metricsAddress?: string;
   readonly clusterId?: string;
@@ -44,6 +47,15 @@ function trueOrFalse(text: string): boolean {
 function wholeNumber(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError('Say a whole number.');
   return Number(text);
+}
+
+function selector(text: string): LabelSelector {
+  if (text.trim() === '') throw new InvalidArgumentError('Say which labels, or leave it out for all.');
+  try {
+    return parseLabelSelector(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 interface LeaseName {
@@ -86,6 +98,11 @@ export function controllerCommand(): Command {
         .argParser(wholeNumber),
     )
     .addOption(budgetShareOption())
+    .option(
+      '--selector <labels>',
+      'a shard: work only on policies and accounts with these labels; every shard needs a --lease and a --budget-share of its own. Default: all',
+      selector,
+    )
     .option('--metrics-address <host:port>', 'serve /metrics, /livez and /readyz there')
     .option(
       '--cluster-id <id>',
@@ -147,6 +164,7 @@ async function run(options: Options): Promise<void> {
         random: systemRandom,
         log,
         readOnly: options.readOnly === true,
+        ...(options.selector && { shard: shardBy(options.selector) }),
         resyncMs: options.resync,
         verifyMs: options.verifyPermissions,
         ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
