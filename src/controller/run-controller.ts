@@ -12,7 +12,6 @@ import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
 import { writeStatus } from '../kube/status-writer.ts';
 import type { Transport } from '../kube/transport.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
-import { targetKey } from '../policy/model.ts';
 import { AccountController } from './account-controller.ts';
 import { runAccountWorkers } from './account-workers.ts';
 import { auditLog } from './audit-log.ts';
@@ -20,11 +19,11 @@ import { clusterIdOf } from './cluster-id.ts';
 import type { Engine } from './engine.ts';
 import { FreshnessLedger } from './freshness-ledger.ts';
 import { KubePolicyStore } from './kube-policy-store.ts';
+import { logResult } from './log-result.ts';
 import { NodeClasses } from './node-classes.ts';
 import type { ControllerName, Observer } from './observer.ts';
 import { PolicyController } from './policy-controller.ts';
 import { runPolicyWorkers } from './policy-workers.ts';
-import type { Result } from './reconcile.ts';
 import { requireKinds } from './require-kinds.ts';
 import { ACCOUNTS, NAMESPACES, POLICIES } from './resource-kinds.ts';
 import { everyPeriod } from './resync.ts';
@@ -189,29 +188,3 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
-
-function logResult(log: Logger, key: string, { report, failures }: Result): void {
-  for (const { action, code, message } of failures)
-    log.warn(
-      {
-        policy: key,
-        action: action.kind,
-        target: targetKey(action.target),
-        subject: action.subject,
-        code,
-        err: message,
-      },
-      'action failed',
-    );
-  const ready = report.findings.find(({ type }) => type === 'Ready');
-  log.info(
-    {
-      policy: key,
-      ready: ready?.status,
-      reason: ready?.reason,
-      ...(ready?.status !== 'True' && { message: ready?.message }),
-      failures: failures.length,
-    },
-    'pass ended',
-  );
-}

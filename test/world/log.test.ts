@@ -8,8 +8,8 @@ const TOKEN = 'IQoJb3JpZ2luX2VjEJj3wPqRsTuVwXyZ0123456789';
 /** What AWS may quote in an answer. */
 const quoting = (what: string): string => `cannot do this with ${what} and AKIAIOSFODNN7EXAMPLE, token ${TOKEN}==`;
 
-/** A world in which much goes wrong, and AWS says it with secrets; everything that a controller logs of it. */
-async function run(): Promise<readonly LogLine[]> {
+/** A world in which much goes wrong, and AWS says it with secrets; all that a controller logs of it, and tells elsewhere. */
+async function run(): Promise<{ readonly log: readonly LogLine[]; readonly told: string }> {
   const world = begin([
     policy({ retention: { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 } }),
     policy({ source: { account: CONSUMER, region: 'us-east-1', images: { names: ['x'] } } }, 'unreachable'),
@@ -26,21 +26,32 @@ async function run(): Promise<readonly LogLine[]> {
   world.release(BUILDERS, 'us-east-1', 'web-4', { app: 'web', release: 'stable' });
   world.kube.setFaults([{ kind: 'server-error', verb: 'patch', times: 5 }]);
   await world.rest(4 * HOUR);
-  return controller.log();
+  const read = (url: string): unknown => world.kube.handle({ method: 'GET', url });
+  const told = [
+    ...['web', 'unreachable'].map((name) => world.policy(name)?.status),
+    read('/apis/events.k8s.io/v1/namespaces/platform/events'),
+    await controller.metrics.registry.metrics(),
+  ];
+  return { log: controller.log(), told: JSON.stringify(told) };
 }
+
+const SECRETS = [EXTERNAL_ID, TOKEN, 'AKIA', 'ASIA', 'secret-', 'session-', 'IQoJ'];
 
 describe('the log of a controller', () => {
   const ran = run();
 
-  it('holds no credential and no external id, whatever AWS quotes', async () => {
-    const text = JSON.stringify(await ran);
+  it('holds no credential and no external id, whatever AWS quotes; status, events and metrics neither', async () => {
+    const { log, told } = await ran;
+    const text = JSON.stringify(log);
     // The faults were met, and said.
     for (const met of ['AssumeRoleFailed', 'InvalidRequest', 'Timeout', '<access key>']) expect(text).toContain(met);
-    for (const secret of [EXTERNAL_ID, TOKEN, 'AKIA', 'ASIA', 'secret-', 'IQoJ']) expect(text).not.toContain(secret);
+    for (const secret of SECRETS) expect(text).not.toContain(secret);
+    for (const met of ['InvalidRequest', 'NoAwsAccount', '<access key>']) expect(told).toContain(met);
+    for (const secret of SECRETS) expect(told).not.toContain(secret);
   });
 
   it('names the pass on every line of it, and the policy or account that it is of', async () => {
-    const lines = await ran;
+    const { log: lines } = await ran;
     const passes = Map.groupBy(
       lines.filter(({ pass }) => pass !== undefined),
       ({ pass }) => String(pass),
@@ -55,7 +66,7 @@ describe('the log of a controller', () => {
   });
 
   it('has one end for each pass over a policy', async () => {
-    const lines = await ran;
+    const { log: lines } = await ran;
     const ends = lines.filter(({ msg }) => msg === 'pass ended');
     expect(ends.length).toBeGreaterThan(10);
     const passes = new Set(ends.map(({ pass }) => pass));
