@@ -47,6 +47,8 @@ export interface ControllerOptions {
   readonly resyncMs: number;
   /** Milliseconds within which permissions that somebody has changed are found. */
   readonly verifyMs: number;
+  /** Milliseconds after which a quiet watch of policies or accounts is checked. Default: never (see `ReflectorOptions`). */
+  readonly watchCheckMs?: number;
   /** Default: nobody watches. */
   readonly observer?: Observer | undefined;
 }
@@ -75,8 +77,9 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     component: 'amifleet',
     onTrouble: onTrouble('an event was not written'),
   });
-  const policyView = new Reflector(policies, { clock, random, onTrouble: onTrouble('policies cannot be watched') });
-  const accountView = new Reflector(accounts, { clock, random, onTrouble: onTrouble('accounts cannot be watched') });
+  const watching = { clock, random, checkMs: options.watchCheckMs };
+  const policyView = new Reflector(policies, { ...watching, onTrouble: onTrouble('policies cannot be watched') });
+  const accountView = new Reflector(accounts, { ...watching, onTrouble: onTrouble('accounts cannot be watched') });
   const store = new KubePolicyStore({ policies, accounts, policyView, accountView, recorder });
   const policyController = new PolicyController({
     engine,

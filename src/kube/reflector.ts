@@ -5,6 +5,7 @@ import { IndexedStore, type IndexTerms, type ObjectStore } from './object-store.
 import { type Course, courseAfter, type Outcome, type Restart, restartAfter } from './reflector-step.ts';
 import type { ResourceClient } from './resource-client.ts';
 import { isNotAfter } from './resource-version.ts';
+import { firstChangeAfter } from './second-watch.ts';
 import type { WatchEvent } from './watch-events.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -16,6 +17,11 @@ export interface ReflectorOptions<T> {
   readonly labelSelector?: string | undefined;
   /** Indexes of the store, by name. */
   readonly indexes?: Readonly<Record<string, IndexTerms<T>>>;
+  /**
+   * A watch that has been quiet for this long, in milliseconds, is checked by a second one, and again after as long: a
+   * stream can die without its connection breaking, and would be missed only after 150 seconds. Default: never.
+   */
+  readonly checkMs?: number | undefined;
   /** Is told of everything that went wrong, also in listeners. The reflector goes on by itself in any case. */
   readonly onTrouble?: (error: unknown) => void;
 }
@@ -34,6 +40,8 @@ export interface Change<T> {
 const WATCH_SECONDS = { least: 300, most: 600 };
 /** The API server sends a bookmark about once a minute. Two that are missing, and the stream is taken for dead. */
 const SILENCE_MS = 150_000;
+/** A change that the second watch tells of may be on its way on the first one, too. */
+const LAG_MS = 250;
 /** The pause after the first failure is at most this long; it doubles with each. */
 const BASE_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -155,6 +163,8 @@ export class Reflector<T extends KubeObject> {
     let resourceVersion = from;
     let opened = false;
     const watchdog = new Watchdog(clock, SILENCE_MS, signal);
+    const over = new AbortController();
+    const checked = this.#check(watchdog, () => resourceVersion, over.signal);
     try {
       // One try: how to go on after a failure depends on more than the transport knows.
       const options = { namespace, labelSelector, resourceVersion, timeoutSeconds, signal: watchdog.signal, tries: 1 };
@@ -176,6 +186,32 @@ export class Reflector<T extends KubeObject> {
       return { kind: 'watchFailed', resourceVersion, lastedMs: clock.monotonic() - begun, opened, error };
     } finally {
       watchdog.release();
+      over.abort();
+      await checked;
+    }
+  }
+
+  /** Lets the watchdog bark when the server tells others of a change, and not the watch that stands at `position`. */
+  async #check(watchdog: Watchdog, position: () => string, signal: AbortSignal): Promise<void> {
+    const { clock, checkMs, namespace, labelSelector } = this.#options;
+    if (checkMs === undefined) return;
+    let checkedAt = watchdog.heardAt;
+    try {
+      for (;;) {
+        const due = Math.max(checkedAt, watchdog.heardAt) + checkMs;
+        if (due > clock.monotonic()) {
+          await sleep(clock, due - clock.monotonic(), signal);
+          continue;
+        }
+        const where = { namespace, labelSelector, resourceVersion: position() };
+        const change = await firstChangeAfter(this.#client, where, clock, signal);
+        checkedAt = clock.monotonic();
+        if (change === undefined) continue;
+        await sleep(clock, LAG_MS, signal);
+        if (!isNotAfter(change, position())) watchdog.bark('others are told of changes, and this watch is not');
+      }
+    } catch {
+      // The watch is over.
     }
   }
 

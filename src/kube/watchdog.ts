@@ -27,14 +27,25 @@ export class Watchdog {
     return this.#abort.signal;
   }
 
-  /** Whether silence was why it aborted. */
+  /** Whether it aborted by itself, and not with its parent. */
   get barked(): boolean {
     return this.#barked;
+  }
+
+  /** When something was heard last, in the clock's monotonic milliseconds; before that, when it began. */
+  get heardAt(): number {
+    return this.#heardAt;
   }
 
   /** Something was heard. */
   pat(): void {
     this.#heardAt = this.#clock.monotonic();
+  }
+
+  /** Aborts now: it is known from elsewhere that nothing more will come. */
+  bark(why: string): void {
+    this.#barked = true;
+    this.#abort.abort(new Error(why));
   }
 
   release(): void {
@@ -49,7 +60,6 @@ export class Watchdog {
       this.#cancel = this.#clock.after(left, () => this.#check());
       return;
     }
-    this.#barked = true;
-    this.#abort.abort(new Error(`nothing came for ${this.#silenceMs / 1000} s`));
+    this.bark(`nothing came for ${this.#silenceMs / 1000} s`);
   }
 }

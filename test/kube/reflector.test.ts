@@ -137,6 +137,58 @@ describe('in bad weather', () => {
     expect(seen()).toEqual({ a: 1 });
   });
 
+  it('a stream that keeps changes to itself is found out by a second watch, whenever that began', async () => {
+    await reflector.stop();
+    begin({ checkMs: 3000 });
+    api.watchFaults.push({ kind: 'silent' });
+    await started();
+    for (const [value, lasts] of [
+      [1, 3250],
+      [2, 0],
+    ] as const) {
+      api.put('a', value);
+      await clock.advance(lasts);
+      expect(seen()).toEqual({ a: value });
+    }
+    expect(reflector.restarts()).toMatchObject({ silent: 1, failed: 0 });
+    expect(troubles).toEqual([]);
+  });
+
+  it('a stream that is only quiet is kept, and checked again and again; a busy one is not checked', async () => {
+    await reflector.stop();
+    begin({ checkMs: 3000 });
+    await started();
+    const checks = (): number => api.calls.filter(({ query }) => query['timeoutSeconds'] === 1).length;
+    for (let second = 0; second < 60; second++) {
+      api.put('a', second);
+      await clock.advance(1000);
+    }
+    expect(checks()).toBe(0);
+    await clock.advance(60_000);
+    expect(checks()).toBe(15);
+    // A change in the middle of a check is told by both.
+    for (let second = 0; second < 60; second++) {
+      api.put('a', second);
+      await clock.advance(3700);
+    }
+    expect(checks()).toBeGreaterThan(30);
+    expect(reflector.restarts()).toEqual({ ended: 0, silent: 0, expired: 0, failed: 0 });
+  });
+
+  it('a check that fails harms nothing', async () => {
+    await reflector.stop();
+    begin({ checkMs: 3000 });
+    await started();
+    api.watchFaults.push({ kind: 'status', status: 410 }, { kind: 'unreachable' }, { kind: 'breakAfter', lines: 0 });
+    api.watchFaults.push({ kind: 'silent' });
+    await clock.advance(20_000);
+    api.put('a', 1);
+    await clock.advance(0);
+    expect(seen()).toEqual({ a: 1 });
+    expect(reflector.restarts()).toEqual({ ended: 0, silent: 0, expired: 0, failed: 0 });
+    expect(troubles).toEqual([]);
+  });
+
   it('a server that closes each watch at once is not overrun', async () => {
     api.watchFaults.push(...times(10_000, { kind: 'closeAtOnce' }));
     await started();
@@ -416,11 +468,13 @@ describe('whatever happens', () => {
         fc.array(event, { maxLength: 30 }),
         fc.integer(),
         fc.boolean(),
-        async (events, seed, bookmarks) => {
+        fc.constantFrom(undefined, 45_000),
+        async (events, seed, bookmarks, checkMs) => {
           const clock = new VirtualClock(0, soon);
           const api = new FakeApi(clock);
           api.bookmarks = bookmarks;
-          const reflector = new Reflector(new ResourceClient<Thing>(api, THING), { clock, random: seededRandom(seed) });
+          const options = { clock, random: seededRandom(seed), checkMs };
+          const reflector = new Reflector(new ResourceClient<Thing>(api, THING), options);
           const told = new Map<string, Thing>();
           reflector.onChange((change) => follow(told, change));
           reflector.start();
@@ -439,7 +493,9 @@ describe('whatever happens', () => {
           expect(contentsOf(reflector.store.values())).toEqual(api.contents());
           expect(contentsOf(told.values())).toEqual(api.contents());
           const minutes = clock.monotonic() / MINUTE;
-          expect(api.calls.length).toBeLessThanOrEqual(10 + 3 * events.length + minutes);
+          const calls = api.calls.filter(({ query }) => query['timeoutSeconds'] !== 1);
+          expect(calls.length).toBeLessThanOrEqual(10 + 3 * events.length + minutes);
+          expect(api.calls.length - calls.length).toBeLessThanOrEqual((minutes * MINUTE) / 45_000);
           await reflector.stop();
           expect(api.openWatches).toBe(0);
         },

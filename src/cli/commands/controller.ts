@@ -38,6 +38,9 @@ interface Options {
 /** What a pass that is under way may still take after a SIGTERM; Kubernetes is told to wait a little longer. */
 const GRACE_MS = 9000;
 
+/** So that an edit is seen within five seconds even where a stream dies without its connection breaking. */
+const WATCH_CHECK_MS = 3000;
+
 /** Nothing else: who writes `no` or `False` means no, and must not find out by what was deleted. */
 function trueOrFalse(text: string): boolean {
   if (text !== 'true' && text !== 'false') throw new InvalidArgumentError('Say true or false.');
@@ -167,6 +170,7 @@ async function run(options: Options): Promise<void> {
         ...(options.selector && { shard: shardBy(options.selector) }),
         resyncMs: options.resync,
         verifyMs: options.verifyPermissions,
+        watchCheckMs: WATCH_CHECK_MS,
         ...(options.clusterId !== undefined && { clusterId: options.clusterId }),
         // Another one for each life: what an earlier one held is not ours.
         ...(options.lease && { lease: { ...options.lease, identity: `${hostname()}_${randomUUID()}` } }),
