@@ -31,6 +31,27 @@ export const accountStatus = z
       .max(1_000_000_000)
       .meta({ description: 'Copies of this cluster in the account, as of the last sweep of all of its regions.' })
       .optional(),
+    orphanCount: z
+      .int()
+      .min(0)
+      .max(1_000_000_000)
+      .meta({
+        description:
+          'Snapshots and failed copies of this cluster that no policy cleans up any more, as of the last sweep of all regions.',
+      })
+      .optional(),
+    orphans: z
+      .array(
+        z.object({
+          id: z.string().max(64).meta({ description: 'The snapshot, or the image.' }),
+          region: z.string().max(32).meta({ description: 'Where it is.' }),
+          policy: z.string().max(320).meta({ description: 'The policy that it was made for.' }),
+          message: z.string().max(400).meta({ description: 'Why nobody cleans it up, and what to do.' }),
+        }),
+      )
+      .max(10)
+      .meta({ description: 'The first ten of them.', 'x-kubernetes-list-type': 'atomic' })
+      .optional(),
   })
   .meta({ description: 'What was seen. Written by the controller.', default: { observedGeneration: -1 } });
 

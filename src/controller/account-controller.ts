@@ -7,12 +7,16 @@ import type { CallOptions } from '../aws/aws-clients.ts';
 import { AwsError } from '../aws/aws-error.ts';
 import type { AccountAccess } from '../aws/credentials.ts';
 import { SETTLES_WITHIN_MS } from '../aws/overlay.ts';
+import { cut } from '../policy/conditions.ts';
+import { type Orphan, orphansAmong } from '../policy/orphans.ts';
 import { isoTime, TAG } from '../policy/tags.ts';
 import type { Engine } from './engine.ts';
 
 /** What the controller of accounts needs of Kubernetes. */
 export interface AccountStore {
   get(name: string): AwsAccount | undefined;
+  /** The UIDs of the policies of this cluster. */
+  livePolicies(): ReadonlySet<string>;
   writeStatus(account: AwsAccount, status: AccountStatus): Promise<void>;
   removeFinalizer(account: AwsAccount): Promise<void>;
 }
@@ -86,6 +90,15 @@ export class AccountController {
     return isSure;
   }
 
+  /** What no policy of this cluster cleans up in an account; undefined when that could not be told everywhere. */
+  orphansIn(account: string): readonly Orphan[] | undefined {
+    const strays = this.#engine.sweep.straysIn(account);
+    const livePolicies = this.#store.livePolicies();
+    return (
+      strays && orphansAmong(strays, { cluster: this.#cluster, livePolicies, now: this.#engine.clients.time.now() })
+    );
+  }
+
   async #look(access: AccountAccess, leaving: boolean, options: CallOptions): Promise<Seen> {
     const { clients, sweep, inventories } = this.#engine;
     try {
@@ -93,7 +106,8 @@ export class AccountController {
       if (leaving) await sweep.again(access, options);
       const swept = sweep.isComplete(access.account);
       const images = inventories.imagesIn(access.account, (tags) => tags[TAG.cluster] === this.#cluster);
-      return { regions, ...(swept && { images }) };
+      const orphans = swept ? this.orphansIn(access.account) : undefined;
+      return { regions, ...(swept && { images }), ...(orphans && { orphans }) };
     } catch (error) {
       options.signal?.throwIfAborted();
       const code = error instanceof AwsError ? error.code.replaceAll(/[^A-Za-z0-9_]/g, '') : 'Unexpected';
@@ -105,19 +119,45 @@ export class AccountController {
     const generation = account.metadata.generation ?? 0;
     const now = isoTime(Math.floor(this.#engine.clock.now() / 1000) * 1000).replace('.000Z', 'Z');
     const { regions, images = account.status?.images } = seen;
+    const orphans = seen.orphans ? orphanStatus(seen.orphans) : keptOrphans(account.status);
     return {
       observedGeneration: generation,
       conditions: conditionsFrom(findingsOf(account, seen), account.status?.conditions ?? [], generation, now),
       ...(!seen.trouble && { regions: regions.slice(0, 100), regionCount: regions.length }),
       ...(images !== undefined && { images }),
+      ...orphans,
     };
   }
 }
+
+type OrphanStatus = Pick<AccountStatus, 'orphanCount' | 'orphans'>;
+
+/** How many are listed by name. */
+const LISTED = 10;
+
+const orphanStatus = (orphans: readonly Orphan[]): OrphanStatus => ({
+  orphanCount: orphans.length,
+  ...(orphans.length > 0 && {
+    orphans: orphans.slice(0, LISTED).map(({ id, target, policy, why }) => ({
+      id,
+      region: target.region,
+      policy: cut(policy, 320),
+      message: cut(why, 400),
+    })),
+  }),
+});
+
+/** What was found last stands while nobody can look. */
+const keptOrphans = (status: AwsAccount['status']): OrphanStatus => ({
+  ...(status?.orphanCount !== undefined && { orphanCount: status.orphanCount }),
+  ...(status?.orphans && { orphans: status.orphans }),
+});
 
 interface Seen {
   readonly regions: readonly string[];
   /** Undefined while not every region was looked at. */
   readonly images?: number;
+  readonly orphans?: readonly Orphan[];
   readonly trouble?: { readonly code: string; readonly message: string };
 }
 

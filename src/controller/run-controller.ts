@@ -12,6 +12,7 @@ import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
 import { writeStatus } from '../kube/status-writer.ts';
 import type { Transport } from '../kube/transport.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
+import type { Orphan } from '../policy/orphans.ts';
 import { AccountController } from './account-controller.ts';
 import { runAccountWorkers } from './account-workers.ts';
 import { auditLog } from './audit-log.ts';
@@ -95,6 +96,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     engine,
     {
       get: (name) => accountView.store.get(name),
+      livePolicies: () => new Set(store.all().map(({ metadata }) => metadata.uid ?? '')),
       writeStatus: async (account, status) => {
         await writeStatus(accounts, account, status);
       },
@@ -152,7 +154,10 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
         readOnly,
         onSwept: (account, concerned) => {
           const swept = accountView.store.get(account);
-          if (swept && shard(swept)) accountQueue.add(account, 'low');
+          if (swept && shard(swept)) {
+            accountQueue.add(account, 'low');
+            logOrphans(log, account, accountController.orphansIn(account) ?? []);
+          }
           for (const policy of concerned) policyQueue.add(keyOf(policy), 'low');
         },
       },
@@ -191,3 +196,12 @@ const aborted = (signal: AbortSignal): Promise<void> =>
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+
+function logOrphans(log: Logger, account: string, orphans: readonly Orphan[]): void {
+  if (orphans.length === 0) return;
+  const first = orphans.slice(0, 5).map(({ id, target, why }) => ({ id, region: target.region, why }));
+  log.warn(
+    { account, orphans: orphans.length, first },
+    'what was left over by policies that are gone is cleaned up by nobody',
+  );
+}
