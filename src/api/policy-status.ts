@@ -27,6 +27,14 @@ const version = z.object({
   ready: count('Targets in which it is usable.'),
   wanted: count('Targets in which it is wanted.'),
   held: text(512, 'What holds it back or keeps it, in one line.').optional(),
+  images: z
+    .record(z.string(), z.string().max(21))
+    .meta({
+      description:
+        'The id of its ready image in each target, by account/region. Of the newest versions only, as far as there is room.',
+      maxProperties: 400,
+    })
+    .optional(),
 });
 
 const plannedAction = z.object({

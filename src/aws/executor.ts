@@ -2,7 +2,7 @@ import PQueue from 'p-queue';
 import { awsActionOf } from '../policy/aws-action.ts';
 import type { Failure } from '../policy/failure.ts';
 import { type Target, targetKey } from '../policy/model.ts';
-import type { Action } from '../policy/plan.ts';
+import type { Action, ActionKind } from '../policy/plan.ts';
 import { type Audit, audited } from './audit.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { AwsError } from './aws-error.ts';
@@ -71,6 +71,9 @@ export async function execute(actions: readonly Action[], execution: Execution):
   return { done, failures };
 }
 
+/** The history of a parameter goes with it; a copy is taken back from a policy that must be known to be gone. */
+const CONFIRMED: ReadonlySet<ActionKind> = new Set(['TakeOver', 'UnpublishImage']);
+
 function queueOf(queues: Map<string, PQueue>, target: Target): PQueue {
   const key = targetKey(target);
   let queue = queues.get(key);
@@ -92,7 +95,7 @@ async function attempt(action: Action, execution: Execution): Promise<Outcome> {
   const { flow, priority } = execution;
   const permit = execution.permitOf?.(action);
   try {
-    if (action.destroys || action.kind === 'TakeOver' || takesAClaimOver(action)) {
+    if (action.destroys || CONFIRMED.has(action.kind) || takesAClaimOver(action)) {
       const objection = await execution.confirm(action);
       if (objection !== undefined) return failed({ action, code: 'CalledOff', message: objection, effect: 'retries' });
     }

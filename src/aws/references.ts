@@ -11,6 +11,13 @@ const ALL_VERSIONS: ResourceTypeRequest = {
   ResourceType: 'ec2:LaunchTemplate',
   ResourceTypeOptions: [{ OptionName: 'version-depth', OptionValues: ['10000'] }],
 };
+/** The reference of the API says that all states are the default; one that is stopped must not be left to a default. */
+const ALL_INSTANCES: ResourceTypeRequest = {
+  ResourceType: 'ec2:Instance',
+  ResourceTypeOptions: [
+    { OptionName: 'state-name', OptionValues: ['pending', 'running', 'stopping', 'stopped', 'shutting-down'] },
+  ],
+};
 
 /** What refers to an image in its own account and region, to the last page. @throws AwsError */
 export async function readReferences(ec2: ServiceApi, imageId: string, options: CallOptions = {}): Promise<References> {
@@ -21,7 +28,7 @@ export async function readReferences(ec2: ServiceApi, imageId: string, options: 
       new DescribeImageReferencesCommand({
         ImageIds: [imageId],
         IncludeAllResourceTypes: true,
-        ResourceTypes: [ALL_VERSIONS],
+        ResourceTypes: [ALL_INSTANCES, ALL_VERSIONS],
         MaxResults: 1000,
         ...(token !== undefined && { NextToken: token }),
       }),

@@ -4,6 +4,7 @@ import { AwsClients, type CallReport } from '../aws/aws-clients.ts';
 import { Inventories } from '../aws/inventories.ts';
 import { ContestLedger } from '../controller/contest-ledger.ts';
 import type { Engine } from '../controller/engine.ts';
+import { RefusalLedger } from '../controller/refusal-ledger.ts';
 import { Sweep } from '../controller/sweep.ts';
 import { DEFAULT_LIMITS } from '../policy/pass.ts';
 import { VERSION } from './version.ts';
@@ -44,6 +45,7 @@ export function awsEngine(options: {
     inventories,
     sweep: new Sweep(clients, inventories, clock),
     contests: new ContestLedger(),
+    refusals: new RefusalLedger(),
     limits: {
       ...DEFAULT_LIMITS,
       ...(options.publicImages !== undefined && { publicImages: options.publicImages }),

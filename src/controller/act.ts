@@ -48,6 +48,7 @@ export async function act(
     stop: hooks.stop,
   });
   engine.contests.note(done, engine.clients.time.now());
+  engine.refusals.note(failures, engine.clock.monotonic());
   hooks.acted?.(done, failures);
   return { failures, deletedToday: new Set([...deletedToday, ...begun]) };
 }

@@ -3,6 +3,7 @@ import type { AwsClients } from '../aws/aws-clients.ts';
 import type { Inventories } from '../aws/inventories.ts';
 import type { Limits } from '../policy/pass.ts';
 import type { ContestLedger } from './contest-ledger.ts';
+import type { RefusalLedger } from './refusal-ledger.ts';
 import type { Sweep } from './sweep.ts';
 
 /** What every pass works with, in the controller and in file mode alike. */
@@ -12,5 +13,6 @@ export interface Engine {
   readonly inventories: Inventories;
   readonly sweep: Sweep;
   readonly contests: ContestLedger;
+  readonly refusals: RefusalLedger;
   readonly limits: Limits;
 }

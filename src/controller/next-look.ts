@@ -17,13 +17,16 @@ export function nextLook(plan: Plan, views: Iterable<TargetView>, owner: Owner, 
   const due = nextDue(plan, views, owner, now);
   const youngest = youngestPending(views, owner, now);
   const settles =
-    plan.needs.length > 0 || (youngest === undefined && plan.waits.some(({ until }) => until === undefined));
+    plan.needs.length > 0 ||
+    (youngest === undefined && plan.waits.some(({ until, behind }) => until === undefined && !behind));
   return settles ? Math.min(SETTLE_POLL_MS, due ?? SETTLE_POLL_MS) : due;
 }
 
 /** The same for a policy of which something has failed: what must only settle does not make up for that. */
 export function nextDue(plan: Plan, views: Iterable<TargetView>, owner: Owner, now: number): number | undefined {
-  const delays = plan.waits.flatMap(({ until }) => (until === undefined ? [] : [Math.max(until - now, 1000)]));
+  const delays = plan.waits.flatMap(({ until, behind }) =>
+    until === undefined || behind ? [] : [Math.max(until - now, 1000)],
+  );
   const youngest = youngestPending(views, owner, now);
   if (youngest !== undefined) delays.push(Math.min(Math.max(youngest / 6, FIRST_POLL_MS), LONGEST_POLL_MS));
   return delays.length === 0 ? undefined : Math.min(...delays, DAY_MS);

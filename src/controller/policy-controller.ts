@@ -160,7 +160,7 @@ export class PolicyController {
     const deleting = live.metadata.deletionTimestamp !== undefined;
     if (deleting !== (policy.metadata.deletionTimestamp !== undefined)) return `policy ${name} is being deleted`;
     if (action.destroys && !deleting && live.spec.suspend) return `policy ${name} is suspended`;
-    if (action.destroys && deleting && live.spec.deletionPolicy !== 'Delete')
+    if (action.destroys && deleting && (live.spec.deletionPolicy !== 'Delete' || live.spec.mode === 'Plan'))
       return `deletionPolicy of ${name} is not Delete`;
     return undefined;
   }

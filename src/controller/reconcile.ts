@@ -198,6 +198,8 @@ interface Look extends Freshness {
 
 interface Scene {
   readonly views: ReadonlyMap<TargetKey, TargetView>;
+  /** Where nothing is done any more, because the account has lost its label. */
+  readonly letGo: ReadonlyMap<TargetKey, TargetView>;
   readonly open: ReadonlyMap<TargetKey, OpenTarget>;
   readonly nodeClasses?: PlanInput['nodeClasses'];
 }
@@ -218,11 +220,13 @@ async function observeAll(
 ): Promise<Scene> {
   const source: Target = request.owner.source;
   const targets = new Map<TargetKey, Target>();
+  const letGo = new Map<TargetKey, Target>();
   for (const target of [source, ...targetsOf(request.policy.spec), ...engine.sweep.targetsWith(request.owner)]) {
     if (request.scope?.letsGo(target) !== true) targets.set(targetKey(target), target);
+    else if (!request.scope.isAbandoned(target)) letGo.set(targetKey(target), target);
   }
   const sights = await Promise.all(
-    [...targets].map(async ([key, target]) => {
+    [...targets, ...letGo].map(async ([key, target]) => {
       const scope = key === targetKey(source) ? 'own' : 'copies';
       return [key, await observe(engine, target, grants(target.account), scope, fresh, options)] as const;
     }),
@@ -230,7 +234,8 @@ async function observeAll(
   const nodeClasses = await request.nodeClasses?.read(fresh, options.signal);
   return {
     ...(nodeClasses && { nodeClasses }),
-    views: new Map(sights.map(([key, { view }]) => [key, view])),
+    views: new Map(sights.flatMap(([key, { view }]) => (targets.has(key) ? [[key, view] as const] : []))),
+    letGo: new Map(sights.flatMap(([key, { view }]) => (letGo.has(key) ? [[key, view] as const] : []))),
     open: new Map(sights.flatMap(([key, { open }]) => (open ? [[key, open] as const] : []))),
   };
 }
@@ -280,8 +285,11 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     targets,
     rivals: request.rivals,
     contests: engine.contests.contests,
+    refusedCopies: engine.refusals.since(fresh.grants, engine.clock.monotonic()),
     published: policy.status?.conditions?.some(({ type }) => type === 'Published') ?? false,
     abandoned: request.scope?.abandoned ?? [],
+    unreadable: request.scope?.unreadable ?? [],
+    letGo: scene.letGo,
     ...(request.livePolicies && { livePolicies: request.livePolicies }),
     ...(scene.nodeClasses && { nodeClasses: scene.nodeClasses }),
     lost,

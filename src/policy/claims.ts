@@ -1,5 +1,6 @@
 import { claimIn, claimOf } from './identity.ts';
 import type { Image } from './model.ts';
+import type { Objection } from './objection.ts';
 import { label, type Pass } from './pass.ts';
 import type { Part } from './plan.ts';
 import { TAG } from './tags.ts';
@@ -46,6 +47,16 @@ export function claimFirst(pass: Pass, image: Image, part: Part): readonly strin
     effect: 'stalls',
   });
   return undefined;
+}
+
+/** Why an image that another policy has made its source stays; undefined when none has, or that policy is no more. */
+export function sourceOfOther(pass: Pass, image: Image): Objection | undefined {
+  const claim = claimIn(image.tags[TAG.claimedBy], pass.owner);
+  if (claim.kind !== 'other' || isDeleted(pass, image)) return undefined;
+  return {
+    code: 'SourceOfOther',
+    message: `kept: policy ${claim.policy} (cluster ${claim.cluster}) has claimed it as its source. Take it out of that policy, or remove the tag ${TAG.claimedBy} if that policy is no more`,
+  };
 }
 
 /** Whether the claim names a policy of this very cluster that is not there any more. The caller of AWS looks once more. */

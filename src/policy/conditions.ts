@@ -32,8 +32,7 @@ export function conditionsOf(outcome: Outcome): Finding[] {
     add('AccessReady', 'access', ['AllTargetsReachable', `all ${input.targets.size} targets were observed`]);
     findings.push(sourceFinding(outcome, parts.get('source') as PartState));
     add('Replicated', 'replication', ['AllCopiesReady', outcome.counts.summary]);
-    if (input.spec.sharing)
-      add('Shared', 'sharing', ['SharedAsListed', 'launch permissions are as the policy lists them']);
+    if (input.spec.sharing) add('Shared', 'sharing', ['SharedAsListed', sharedSummary(input.spec.sharing)]);
     if (input.spec.publish || (input.published && parts.get('publishing')?.reason !== undefined))
       add('Published', 'publishing', [
         'PublishedAsReady',
@@ -55,6 +54,8 @@ interface PartState {
   /** Actions are due. */
   readonly due: boolean;
 }
+
+type Sharing = NonNullable<Outcome['input']['spec']['sharing']>;
 
 /** A wait that is due some day is no sign of work under way. */
 const SOON_MS = 60 * 60_000;
@@ -79,7 +80,7 @@ function stateOf(outcome: Outcome, part: Part): PartState {
     })),
   ].toSorted((left, right) => rank(left.effect) - rank(right.effect) || (left.text < right.text ? -1 : 1));
   const stalled = problems.some(({ effect }) => effect === 'stalls');
-  const waiting = waits.length > 0 || problems.some(({ effect }) => effect === 'retries');
+  const waiting = waits.some(({ behind }) => !behind) || problems.some(({ effect }) => effect === 'retries');
   const state = { stalled, waiting, due: due.length > 0 };
   const first = problems[0];
   if (first) return { ...state, reason: first.code, message: list(problems.map(({ text }) => text)) };
@@ -113,6 +114,14 @@ function progress(part: Part, due: number, waits: readonly Wait[]): string {
 function list(texts: readonly string[]): string {
   const shown = [...new Set(texts)];
   return shown.length <= 5 ? shown.join('; ') : `${shown.slice(0, 5).join('; ')}; and ${shown.length - 5} more`;
+}
+
+function sharedSummary({ organizations = [], organizationalUnits = [] }: Sharing): string {
+  const text = 'launch permissions are as the policy lists them';
+  // ec2-facts 1.10
+  return organizations.length + organizationalUnits.length === 0
+    ? text
+    : `${text}; organisations and units can launch the images and not copy them: EBS shares snapshots with accounts only`;
 }
 
 function keptSummary(blocked: readonly Blocked[]): string {

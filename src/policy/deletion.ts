@@ -1,4 +1,5 @@
 import { ABANDON_ANNOTATION } from '../api/group.ts';
+import { sourceOfOther } from './claims.ts';
 import { DailyBudget } from './daily-budget.ts';
 import { deleteLeftovers } from './leftovers.ts';
 import { takeOver } from './marks.ts';
@@ -7,13 +8,13 @@ import type { Objection } from './objection.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { dropProtection, protectedBy, protectedByUs } from './protection.ts';
-import { isPublished, removeUnwanted } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
 import { restraintOnImage } from './restraints.ts';
 import { originInUse } from './retirement.ts';
 import { tempGrantAccounts } from './tags.ts';
 import { closeUnneeded, markedOrigins } from './temporary-grants.ts';
+import { isPublished, removeUnwanted } from './unpublishing.ts';
 import { evidenceFor, inUse } from './use.ts';
 import { type Copy, copiesOf, type Version } from './versions.ts';
 
@@ -26,7 +27,7 @@ const DELETIONS_PER_DAY = 10;
  * @returns whether nothing is left, so that the finalizer may go
  */
 export function windDown(pass: Pass): boolean {
-  const { draft, spec } = pass;
+  const { draft } = pass;
   const seen = everythingSeen(pass);
   closeUnneeded(pass, () => false);
   const open = [...markedOrigins(pass)].filter(({ image }) => tempGrantAccounts(image.tags).length > 0);
@@ -36,9 +37,10 @@ export function windDown(pass: Pass): boolean {
       subject: label(image.name, image.id),
       target,
       message: `the temporary grant to ${tempGrantAccounts(image.tags).join(', ')} is taken back first, once the copies that need it have ended`,
+      behind: true,
     });
   }
-  if (spec.deletionPolicy === 'Retain') return seen && open.length === 0;
+  if (!deletes(pass)) return seen && open.length === 0;
   if (isGivenUp(pass)) return seen && open.length === 0;
   // Without the source nobody knows which image is the last one.
   if (!inventoryOf(pass, pass.owner.source)) return false;
@@ -48,6 +50,9 @@ export function windDown(pass: Pass): boolean {
   const idle = draft.actions.length === 0 && draft.waits.length === 0 && draft.needs().length === 0;
   return seen && !left && open.length === 0 && idle;
 }
+
+/** A policy that was only to plan has nothing deleted by its end, either. */
+const deletes = ({ spec }: Pass): boolean => spec.deletionPolicy === 'Delete' && spec.mode !== 'Plan';
 
 /** With the source given up nobody knows which image is the last one, so that no more is deleted. */
 const isGivenUp = ({ abandoned = [], owner }: Pass): boolean =>
@@ -73,7 +78,7 @@ function everythingSeen(pass: Pass): boolean {
 
 /** `Retain` only has grants to take back, and those are on origins: where copies are made, and in the source account. */
 const matters = (pass: Pass, key: TargetKey): boolean =>
-  pass.spec.deletionPolicy === 'Delete' ||
+  deletes(pass) ||
   (pass.spec.accounts !== undefined && pass.spec.accounts.length > 0) ||
   key === targetKey(pass.owner.source);
 
@@ -100,7 +105,13 @@ function deleteCopy(pass: Pass, version: Version, copy: Copy, ready: ReadyCount,
   const { state } = image;
   const subject = label(version.name, image.id);
   if (state === 'transient') {
-    pass.draft.wait({ part: 'deletion', subject, target, message: 'it is in transition, says EC2' });
+    pass.draft.wait({
+      part: 'deletion',
+      subject,
+      target,
+      message: 'it is in transition, says EC2',
+      until: pass.now + 15_000,
+    });
     return;
   }
   dropProtection(pass, image, target, subject);
@@ -156,7 +167,7 @@ function broken({ state }: Image): Objection | undefined {
 }
 
 function stillNeeded(pass: Pass, version: Version, image: Image, ready: ReadyCount): Objection | undefined {
-  const origin = originInUse(pass, image, new OpenOrigins());
+  const origin = sourceOfOther(pass, image) ?? originInUse(pass, image, new OpenOrigins());
   if (origin) return origin;
   if (image.state !== 'available' || ready.everywhere(version.family) > 1) return undefined;
   return { code: 'LastImage', message: `kept: it is the last usable image of family ${version.family} anywhere` };

@@ -76,15 +76,19 @@ export function askedKey(pass: Pass, target: Target): AskedKey {
 /** Says what is lost where nobody lets us look at the key of a target: EC2 may be allowed to use it all the same. */
 export function warnOfHiddenKey(pass: Pass, target: Target): void {
   const asked = keyIn(pass.spec, target, inventoryOf(pass, target));
-  if (asked.kind !== 'key' || asked.arn !== undefined) return;
-  const answer = inventoryOf(pass, target)?.keys.get(asked.name);
-  const why = answer?.ok && answer.value.kind === 'denied' ? answer.value.why : 'AWS refused';
+  const answer = asked.kind === 'key' ? inventoryOf(pass, target)?.keys.get(asked.name) : undefined;
+  if (asked.kind !== 'key' || !answer?.ok || answer.value.kind !== 'denied') return;
+  const { why } = answer.value;
+  const then =
+    asked.arn === undefined
+      ? 'Copies are made under it all the same; those that are there are not compared with it, and none is replaced'
+      : 'Copies are made under it all the same, and those that are there are compared with it by its ARN';
   pass.draft.block({
     part: 'replication',
     code: 'KeyNotShown',
     subject: asked.name,
     target,
-    message: `whether there is such a key, and which, is not shown: ${why}. Copies are made under it all the same; those that are there are not compared with it, and none is replaced. Allow kms:DescribeKey`,
+    message: `nobody lets us look at it: allow kms:DescribeKey. ${then} (${why})`,
     effect: 'keeps',
   });
 }

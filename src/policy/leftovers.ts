@@ -53,6 +53,7 @@ function deleteLeftover(pass: Pass, target: Target, snapshot: Snapshot): void {
       subject,
       target,
       message: 'its image is gone; the snapshot follows when it is complete',
+      until: now + 60_000,
     });
     return;
   }

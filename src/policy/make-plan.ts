@@ -40,6 +40,7 @@ export function makePlan(given: PlanInput): Decision {
   const draft = new PlanDraft();
   const pass: Pass = { ...input, set, standings, draft };
   let released = false;
+  reportUnreadable(pass);
   if (!input.deleting) lookForShared(pass);
   if (input.deleting) released = windDown(pass);
   else if (input.spec.suspend) closeUnneeded(pass, () => false);
@@ -87,6 +88,18 @@ function reconcile(pass: Pass): void {
   deleteLeftovers(pass);
 }
 
+function reportUnreadable(pass: Pass): void {
+  for (const subject of pass.unreadable ?? []) {
+    pass.draft.block({
+      part: pass.deleting ? 'deletion' : 'access',
+      code: 'AbandonUnreadable',
+      subject,
+      message: `the annotation ${ABANDON_ANNOTATION} says this, which is neither an account (222233334444) nor a target (222233334444/eu-west-1): nothing is let go by it. Correct the annotation`,
+      effect: 'stalls',
+    });
+  }
+}
+
 function reportAccess(pass: Pass): void {
   for (const subject of pass.abandoned ?? []) {
     pass.draft.block({
@@ -125,6 +138,7 @@ function reportSources(pass: Pass): void {
         subject,
         target: owner.source,
         message: `the source image is ${image.state}; it counts once it is available`,
+        until: pass.now + sourcePollMs(pass.now - image.createdAt),
       });
     } else {
       const failed = image.state === 'failed';
@@ -155,6 +169,12 @@ function reportSources(pass: Pass): void {
     effect: 'stalls',
   });
 }
+
+/**
+ * A builder takes minutes to hours, and each look lists every image of the source account: the older the image, the
+ * seldomer it is looked at.
+ */
+const sourcePollMs = (age: number): number => Math.min(Math.max(age / 6, 15_000), 60_000);
 
 function passedOver(images: readonly Image[]): string {
   if (images.length === 0) return '';

@@ -1,6 +1,6 @@
-import { isUnderAskedKey } from './encryption.ts';
 import { ownerTags } from './identity.ts';
 import type { Target } from './model.ts';
+import { type Original, originalOf } from './originals.ts';
 import { label, type Pass } from './pass.ts';
 import { markSources } from './source-retirement.ts';
 import { stepBack } from './stage-actions.ts';
@@ -102,7 +102,10 @@ function markSurplus(pass: Pass, version: Version, copy: Copy, original: Origina
       effect: 'keeps',
     });
   }
-  if (why === undefined) stepBack(pass, copy, subject, keptWhy(pass, version, copy.target));
+  if (why === undefined) {
+    stepBack(pass, copy, subject, keptWhy(pass, version, copy.target));
+    reportPublicDeprecation(pass, copy, subject);
+  }
   if (why === undefined && tags[TAG.surplusSince] !== undefined) {
     draft.act({
       id: `clear-surplus ${copy.image.id}`,
@@ -113,6 +116,19 @@ function markSurplus(pass: Pass, version: Version, copy: Copy, original: Origina
       call: { do: 'untag', resources: [copy.image.id], keys: [TAG.surplusSince, TAG.replacedBy] },
     });
   }
+}
+
+/** EC2 cancels the deprecation of no public image nor moves its date later (ec2-facts, section 7). */
+function reportPublicDeprecation(pass: Pass, { image, target }: Copy, subject: string): void {
+  if (!image.public || image.deprecatesAt === undefined || image.deprecatesAt > pass.now) return;
+  pass.draft.block({
+    part: 'retention',
+    code: 'PublicStaysDeprecated',
+    subject,
+    target,
+    message: `it is kept, public, and deprecated since ${isoTime(image.deprecatesAt)}: EC2 takes back the deprecation of no public image. It can be launched all the same; make a new version for those who look for what is not deprecated`,
+    effect: 'keeps',
+  });
 }
 
 function keptWhy(pass: Pass, version: Version, target: Target): string {
@@ -135,27 +151,4 @@ export function surplusReason(
     return 'the source image itself is back in its own region';
   }
   return undefined;
-}
-
-/** Another copy of the same version in the same target, which stays where one of two must go. */
-export interface Original {
-  readonly kind: 'twin' | 'replacement';
-  readonly id: string;
-}
-
-/**
- * The copy that stays where there are two of one version in one target: the oldest that is ready, else the oldest, of
- * those under the right key. One under another key stays until one under the right key is ready.
- */
-export function originalOf(pass: Pass, copy: Copy, copies: readonly Copy[]): Original | undefined {
-  if (copies.length < 2) return undefined;
-  const live = copies.filter(({ image }) => image.state === 'available' || image.state === 'pending');
-  if (!live.includes(copy)) return undefined;
-  const isRight = ({ image, target }: Copy): boolean => isUnderAskedKey(pass, image, target);
-  const right = isRight(copy);
-  const replacement = right ? undefined : live.find((each) => each.image.state === 'available' && isRight(each));
-  if (replacement) return { kind: 'replacement', id: replacement.image.id };
-  const alike = live.filter((each) => isRight(each) === right);
-  const kept = alike.find(({ image }) => image.state === 'available') ?? alike[0];
-  return kept && kept.image.id !== copy.image.id ? { kind: 'twin', id: kept.image.id } : undefined;
 }

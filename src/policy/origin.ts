@@ -106,7 +106,7 @@ function reportNone(pass: Pass, version: Version, target: Target, subject: strin
   if (coming) {
     const until = coming.image.state === 'available' ? 'is taken over by this policy' : 'is ready';
     const message = `${whyNotTheSource(pass, version)}; it is copied from ${coming.image.id} in ${targetKey(coming.target)} once that ${until}`;
-    pass.draft.wait({ part, subject, target, message });
+    pass.draft.wait({ part, subject, target, message, behind: true });
     return;
   }
   if (version.source.kind === 'usable') {
@@ -115,7 +115,7 @@ function reportNone(pass: Pass, version: Version, target: Target, subject: strin
       ? `in ${targetKey(first)}`
       : `in account ${pass.owner.source.account}, where none can be made now`;
     const message = `${whyNotTheSource(pass, version)}; it is copied from the copy ${where}`;
-    pass.draft.wait({ part, subject, target, message });
+    pass.draft.wait({ part, subject, target, message, behind: true });
     return;
   }
   refuse(pass, target, subject, {
@@ -152,7 +152,7 @@ function waitForOwnKey(pass: Pass, version: Version, target: Target, subject: st
   const way = pass.standings.targets.find((each) => each.account === source.account && hasOwnKey(pass, each));
   if (way) {
     const message = `${why}: it is copied from the copy in ${targetKey(way)} once that is ready, which is under a key of its own`;
-    pass.draft.wait({ part, subject, target, message });
+    pass.draft.wait({ part, subject, target, message, behind: true });
     return;
   }
   refuse(pass, target, subject, {

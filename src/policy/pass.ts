@@ -14,6 +14,7 @@ import {
 } from './model.ts';
 import type { NodeClass } from './node-classes.ts';
 import type { Part, PlanDraft } from './plan.ts';
+import type { RefusedCopy } from './refused-copies.ts';
 import type { Standings } from './standing.ts';
 import type { Attempt } from './token.ts';
 import type { VersionSet } from './versions.ts';
@@ -43,10 +44,19 @@ export interface PlanInput {
   readonly rivals: readonly Rival[];
   /** How often what this policy gives or takes came undone by somebody else, by `contestKey`. Default: never. */
   readonly contests?: ReadonlyMap<string, Contest>;
+  /** Copies that EC2 has refused lately although their origin was opened for them, by their token. Default: none. */
+  readonly refusedCopies?: ReadonlyMap<string, RefusedCopy>;
   /** Whether this policy has published something before, so that parameters of it may be left. Default: not. */
   readonly published?: boolean;
   /** Accounts and targets that the owner of the policy has given up. Default: none. */
   readonly abandoned?: readonly string[];
+  /** What was to be given up as well, and names neither an account nor a target. Default: nothing. */
+  readonly unreadable?: readonly string[];
+  /**
+   * Targets with copies of this policy in accounts that have lost the label of its selector. Nothing is done there; only
+   * copies that are under way count, because what they are made from must stay as it is. Default: none.
+   */
+  readonly letGo?: ReadonlyMap<TargetKey, TargetView>;
   /** UIDs of the policies that this cluster holds; undefined where that is not known (file mode). */
   readonly livePolicies?: ReadonlySet<string>;
   /** The EC2NodeClasses of this cluster; undefined where there is none (file mode). */

@@ -34,7 +34,7 @@ const pendingCopies = onceForEach((pass: Pass): PendingCopies => {
   const byOrigin = new Map<string, Pending[]>();
   const bySource = new Map<string, Pending[]>();
   const originless = new Map<string, Pending[]>();
-  for (const [key, view] of pass.targets) {
+  for (const [key, view] of [...pass.targets, ...(pass.letGo ?? [])]) {
     if (view.kind !== 'observed') continue;
     const [account = ''] = key.split('/');
     for (const { id, madeFrom, tags } of indexOf(view.inventory.images).unfinished) {

@@ -10,6 +10,7 @@ import { originOf, whyNotTheSource } from './origin.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
 import { OpenOrigins } from './pending-copies.ts';
 import { isAllowedThere, mayCopyInto } from './preflight.ts';
+import { wasRefused } from './refused-copies.ts';
 import { precedingRival } from './rivals.ts';
 import { askWhetherItServes, staysShareable } from './shareable.ts';
 import { sizeOf } from './standing.ts';
@@ -109,7 +110,8 @@ function place(
   const encrypted = asked.kind === 'any' || asked.kind === 'key' ? asked : undefined;
   if (!isAllowedThere(pass, origin, target, subject)) return undefined;
   if (!attempt || !encrypted || !staysShareable(pass, version, origin, target, encrypted)) {
-    open.add(origin, target.account, key, mayCopyInto(pass, target));
+    // Only what waits for its next try keeps what was lent to it.
+    open.add(origin, target.account, key, attempt === undefined && mayCopyInto(pass, target));
     return undefined;
   }
   const given = userTags(pass.spec, version);
@@ -128,8 +130,18 @@ function place(
     return undefined;
   }
   // A grant for a copy that must not be started would stay open for as long as that is so.
-  const lends = mayCopyInto(pass, target);
+  const token = clientToken({
+    policyUid: owner.uid,
+    sourceImage: version.id,
+    source: owner.source,
+    target,
+    key: encrypted.kind === 'key' ? (encrypted.arn ?? encrypted.name) : '',
+    attempt,
+  });
+  const refused = wasRefused(pass, version, target, token);
+  const lends = mayCopyInto(pass, target) && !refused;
   open.add(origin, target.account, key, lends);
+  if (refused) return undefined;
   const reach: Reach = lends ? openFor(pass, origin, target.account) : { kind: 'within', after: [] };
   if (reach.kind === 'notYet') {
     draft.wait({
@@ -137,6 +149,7 @@ function place(
       subject,
       target,
       message: `waiting until account ${target.account} may read ${origin.image.id}`,
+      behind: true,
     });
     return undefined;
   }
@@ -154,14 +167,7 @@ function place(
       description: version.description,
       tags,
       imageTags,
-      token: clientToken({
-        policyUid: owner.uid,
-        sourceImage: version.id,
-        source: owner.source,
-        target,
-        key: encrypted.kind === 'key' ? (encrypted.arn ?? encrypted.name) : '',
-        attempt,
-      }),
+      token,
       ...(encrypted.kind === 'key' && { kmsKeyId: encrypted.arn ?? encrypted.name }),
       attempt,
       ...(origin.isForeign && { foreignOwner: origin.target.account }),

@@ -156,7 +156,7 @@ export interface Blocked {
   readonly effect: 'stalls' | 'retries' | 'keeps';
 }
 
-/** Something under way: there is nothing to do but look again. */
+/** Something under way: there is nothing to do but look again, or to see to what it waits for. */
 export interface Wait {
   readonly part: Part;
   readonly subject: string;
@@ -164,6 +164,11 @@ export interface Wait {
   readonly message: string;
   /** When to look again, milliseconds since the epoch; undefined: with the next poll of what is pending. */
   readonly until?: number;
+  /**
+   * It waits for something else of this plan (a copy, an action, what is blocked), which says by itself when it goes on
+   * or who must act: it is no reason to look again, nor a sign of work under way.
+   */
+  readonly behind?: true;
 }
 
 /** What follows from what was seen. */

@@ -5,6 +5,7 @@ import { claimOf } from './identity.ts';
 import { DAY_MS, type Image, type Target, targetKey } from './model.ts';
 import { inventoryOf, isReadOnly, type Pass } from './pass.ts';
 import type { ImageProbe, Permission, Probe } from './probe.ts';
+import { reportPublic } from './public-sharing.ts';
 import { isSharedPlace } from './shared-places.ts';
 import { ownerOfSources } from './shared-sources.ts';
 import { TAG } from './tags.ts';
@@ -18,6 +19,7 @@ import { isSourceTarget, type Version } from './versions.ts';
  * back only what needs it.
  */
 export function preflight(pass: Pass): void {
+  for (const target of pass.standings.targets) reportPublic(pass, target);
   const targets = new Map([...pass.standings.targets, pass.owner.source].map((each) => [targetKey(each), each]));
   for (const target of targets.values()) {
     const permissions = inventoryOf(pass, target)?.permissions;
@@ -29,7 +31,6 @@ export function preflight(pass: Pass): void {
       if (!known && probe) pass.draft.need({ kind: 'permission', target, probe });
     }
     if (denied.length > 0) report(pass, target, denied);
-    reportHiddenKey(pass, target);
     reportQuota(pass, target);
   }
 }
@@ -62,21 +63,6 @@ function report(pass: Pass, target: Target, denied: readonly Denied[]): void {
         : `Allow it in the role of AwsAccount ${target.account}; amifleet iam account prints a policy that does`
     }`,
     effect: 'stalls',
-  });
-}
-
-/** A key that nobody lets us look at is used all the same; what that costs is said. */
-function reportHiddenKey(pass: Pass, target: Target): void {
-  const key = keyNameOf(pass.spec, target);
-  const answer = key === undefined ? undefined : inventoryOf(pass, target)?.keys.get(key);
-  if (!answer?.ok || answer.value.kind !== 'denied') return;
-  pass.draft.block({
-    part: 'access',
-    code: 'KeyNotVisible',
-    subject: targetKey(target),
-    target,
-    message: `key ${key} is used without having been looked at, and copies are not compared with it: kms:DescribeKey is not allowed. Allow it in the key policy or in the role`,
-    effect: 'keeps',
   });
 }
 

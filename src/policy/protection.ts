@@ -1,6 +1,7 @@
 import { hasIdentity } from './identity.ts';
-import type { Image, Tags, Target } from './model.ts';
+import { type Image, type Tags, type Target, targetKey } from './model.ts';
 import type { Objection } from './objection.ts';
+import { originalOf } from './originals.ts';
 import { managerOf } from './other-managers.ts';
 import { label, type Pass } from './pass.ts';
 import { isoTime, TAG } from './tags.ts';
@@ -51,10 +52,13 @@ export const managedBy = (manager: string): string =>
  */
 export function keepProtection(pass: Pass): void {
   for (const version of pass.set.versions) {
-    for (const { image, target, ownership } of copiesOf(version)) {
+    for (const copy of copiesOf(version)) {
+      const { image, target, ownership } = copy;
       if (ownership.kind !== 'ours' || image.state !== 'available') continue;
       const subject = label(version.name, image.id);
-      const wanted = pass.spec.protection && pass.standings.of(version, target).kind === 'wanted';
+      // Of two copies of one version only the one that stays is protected.
+      const isSecond = originalOf(pass, copy, version.copies.get(targetKey(target)) ?? []) !== undefined;
+      const wanted = pass.spec.protection && !isSecond && pass.standings.of(version, target).kind === 'wanted';
       if (!wanted) dropProtection(pass, image, target, subject);
       else if (!isOn(image)) protect(pass, image, target, subject);
     }

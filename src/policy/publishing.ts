@@ -1,23 +1,11 @@
 import { isUnderAskedKey } from './encryption.ts';
-import type { Owner } from './identity.ts';
 import { ownerTags } from './identity.ts';
-import { type Image, type Inventory, type OwnParameter, parseKey, type Target, targetKey } from './model.ts';
-import type { Objection } from './objection.ts';
+import { type Image, type Inventory, type Target, targetKey } from './model.ts';
 import { parameterName } from './parameter-name.ts';
+import { adoptable, isOwn, parameterDescription, refuseForeign } from './parameter-ownership.ts';
 import { inventoryOf, label, type Pass } from './pass.ts';
-import { readyImage, type Version } from './versions.ts';
-
-/** What the description of a parameter says of whose it is. People read it, and so do we. */
-export const parameterDescription = (owner: Owner): string =>
-  `Newest image of AmiPolicy ${owner.namespace}/${owner.name}, by amifleet (${owner.cluster} ${owner.uid})`;
-
-const DESCRIBED = /^Newest image of AmiPolicy (\S+), by amifleet \((\S+) (\S+)\)$/;
-
-/** Whether a parameter was written for a policy, or for one of its name that it succeeds. */
-function isOwn({ description }: OwnParameter, owner: Owner): boolean {
-  const [, policy, cluster, uid] = DESCRIBED.exec(description) ?? [];
-  return cluster === owner.cluster && (uid === owner.uid || policy === `${owner.namespace}/${owner.name}`);
-}
+import { removeUnwanted } from './unpublishing.ts';
+import { isSourceTarget, readyImage, type Version } from './versions.ts';
 
 /** Whether a version is published in place of the newest of its family. */
 const isPinned = (spec: Pass['spec'], { id, name }: Pick<Version, 'id' | 'name'>): boolean =>
@@ -47,7 +35,28 @@ export function publish(pass: Pass): void {
       point(pass, pointer, chosen, target, inventory);
     }
   }
+  reportPins(pass);
   removeUnwanted(pass, new Set(pointers.map(({ name }) => name)));
+}
+
+/** A pin that holds nothing back would go unnoticed: the newest version stays published. */
+function reportPins(pass: Pass): void {
+  for (const pin of pass.spec.publish?.pin ?? []) {
+    const named = pass.set.versions.filter(({ id, name }) => pin === id || pin === name);
+    const usable = named.some((version) => version.withdrawn === undefined && pass.standings.wanted.has(version.id));
+    if (usable || !pass.set.sources) continue;
+    const why = named[0]?.withdrawn;
+    pass.draft.block({
+      part: 'publishing',
+      code: 'PinNotUsable',
+      subject: pin,
+      message:
+        why === undefined
+          ? `no version of this policy is called ${pin}, or it is excluded, so that nothing is published in place of the newest. Correct publish.pin`
+          : `${pin} is withdrawn (${why}), so that it is not published in place of the newest. Take it out of publish.pin, or out of source.images.exclude`,
+      effect: 'stalls',
+    });
+  }
 }
 
 function pointersOf(pass: Pass, template: string): Pointer[] {
@@ -96,8 +105,8 @@ const chosenIn = (pass: Pass, { candidates }: Pointer, target: Target): Version 
 
 /** The image of a version that consumers may be sent to: nothing about it is left to do. */
 function publishable(pass: Pass, version: Version, target: Target): Image | undefined {
-  const image = readyImage(version, target, pass.owner.source);
-  if (!image || !isUnderAskedKey(pass, image, target)) return undefined;
+  const image = servingImage(pass, version, target);
+  if (!image) return undefined;
   const { draft } = pass;
   const subject = label(version.name, image.id);
   const unfinished = draft.actions.some(
@@ -109,6 +118,15 @@ function publishable(pass: Pass, version: Version, target: Target): Image | unde
     .needs()
     .some((need) => 'imageId' in need && need.imageId === image.id && need.kind === 'launchGrants');
   return unfinished || untagged || refused || asking ? undefined : image;
+}
+
+/** The image of a version in a target that is ready and under the key that is asked for: beside one that is not, that one. */
+function servingImage(pass: Pass, version: Version, target: Target): Image | undefined {
+  if (isSourceTarget(target, pass.owner.source) && version.servesAtHome && version.source.kind === 'usable')
+    return version.source.image;
+  return version.copies
+    .get(targetKey(target))
+    ?.find(({ image }) => image.state === 'available' && isUnderAskedKey(pass, image, target))?.image;
 }
 
 const UNFINISHED: ReadonlySet<string> = new Set(['Share', 'MakePublic', 'EnableImage']);
@@ -143,6 +161,10 @@ function point(
   const there = answer.value;
   const mine = own.value.find((each) => each.name === name);
   const isForeign = there !== undefined && !(mine && isOwn(mine, owner));
+  if (isForeign && mine) {
+    refuseForeign(pass, subject, target, mine.description);
+    return;
+  }
   const adopts = isForeign ? adoptable(pass, name, subject, target, inventory) : undefined;
   if (isForeign && adopts === undefined) return;
   const best = chosen && publishable(pass, chosen, target);
@@ -156,6 +178,7 @@ function point(
       subject,
       target,
       message: `${newest?.name ?? 'the newest version'} is published once it is ready in ${places}`,
+      behind: true,
     });
     return;
   }
@@ -188,97 +211,20 @@ function point(
   });
 }
 
-/**
- * What a parameter that is not of this policy says of itself, where it may be taken over; undefined where it is left
- * alone, or has to be asked first. Another policy's is never taken.
- */
-function adoptable(
-  pass: Pass,
-  name: string,
-  subject: string,
-  target: Target,
-  inventory: Inventory,
-): string | undefined {
-  const matching = pass.spec.adoption === 'Matching';
-  const answer = matching ? inventory.descriptions.get(name) : undefined;
-  if (matching && !answer) {
-    pass.draft.need({ kind: 'description', target, name });
-    return undefined;
-  }
-  const [, policy] = (answer?.ok && DESCRIBED.exec(answer.value ?? '')) || [];
-  if (answer?.ok && policy === undefined) return answer.value ?? '';
-  const left = !answer
-    ? 'it is there and not of this policy, and is left alone. Choose another name in publish.ssmParameter, delete it, or let it be taken over (adoption: Matching)'
-    : answer.ok
-      ? `it is of policy ${policy}, and is left alone. Choose another name in publish.ssmParameter, or delete it`
-      : `whose it is could not be read: ${answer.why}. It is left alone until it can`;
-  pass.draft.block({
-    part: 'publishing',
-    code: 'ParameterForeign',
-    subject,
-    target,
-    message: left,
-    effect: answer?.ok === false ? 'retries' : 'stalls',
-  });
-  return undefined;
-}
-
 /** Whether what is published now stays although another version was chosen: no pointer goes back by itself. */
 function stays(pass: Pass, imageId: string, chosen: Version | undefined, target: Target): boolean {
-  const current = pass.set.versions.find((version) => readyImage(version, target, pass.owner.source)?.id === imageId);
+  const current = pass.set.versions.find((version) => isImageOf(pass, version, target, imageId));
   if (!current || current.withdrawn !== undefined) return false;
   if (!chosen) return true;
-  if (chosen.id === current.id) return true;
+  // Where it was made anew under another key, consumers are sent to the new one.
+  if (chosen.id === current.id) return (servingImage(pass, current, target)?.id ?? imageId) === imageId;
   return !isPinned(pass.spec, chosen) && current.createdAt > chosen.createdAt && !isPinned(pass.spec, current)
     ? !pass.spec.publish?.pin?.length
     : false;
 }
 
-/** Deletes the parameters of this policy that it no longer asks for, before their images go. */
-export function removeUnwanted(pass: Pass, wanted: ReadonlySet<string>): void {
-  const { draft, owner, standings } = pass;
-  if (!pass.spec.publish && !pass.published) return;
-  for (const [key, view] of pass.targets) {
-    if (view.kind !== 'observed') continue;
-    const target = parseKey(key);
-    const own = view.inventory.ownParameters;
-    if (!own) draft.need({ kind: 'ownParameters', target, cluster: owner.cluster });
-    for (const parameter of own?.ok ? own.value : []) {
-      if (!isOwn(parameter, owner) || (standings.names(target) && wanted.has(parameter.name))) continue;
-      draft.act({
-        id: `unpublish ${parameter.name} ${key}`,
-        kind: 'UnpublishImage',
-        target,
-        subject: parameter.name,
-        reason: pass.deleting
-          ? 'the policy is being deleted, with deletionPolicy Delete'
-          : 'the policy no longer publishes it there',
-        call: { do: 'deleteParameter', name: parameter.name, description: parameter.description },
-      });
-    }
-  }
-}
-
-/** What is published is kept, whatever the rules say. */
-export function isPublished(pass: Pass, image: Image, target: Target): Objection | 'asking' | undefined {
-  if (!pass.spec.publish && !pass.published) return undefined;
-  const inventory = inventoryOf(pass, target);
-  const own = inventory?.ownParameters;
-  if (!own) {
-    pass.draft.need({ kind: 'ownParameters', target, cluster: pass.owner.cluster });
-    return 'asking';
-  }
-  if (!own.ok)
-    return { code: 'ParameterUnknown', message: `kept: whether it is published could not be read: ${own.why}` };
-  for (const { name } of own.value.filter((each) => isOwn(each, pass.owner))) {
-    const answer = inventory.parameters.get(name);
-    if (!answer) {
-      pass.draft.need({ kind: 'parameter', target, name });
-      return 'asking';
-    }
-    const points = answer.ok ? answer.value?.value : image.id;
-    if (points === image.id || inventory.pointed.get(name) === image.id)
-      return { code: 'Published', message: `kept: the parameter ${name} points at it` };
-  }
-  return undefined;
-}
+/** Whether an image that can be launched in a target is one of a version. */
+const isImageOf = (pass: Pass, version: Version, target: Target, imageId: string): boolean =>
+  readyImage(version, target, pass.owner.source)?.id === imageId ||
+  (version.copies.get(targetKey(target))?.some(({ image }) => image.id === imageId && image.state === 'available') ??
+    false);

@@ -43,7 +43,7 @@ const MAX_LISTED = 50;
  * How many bytes of JSON the lists may have: status stays below 256 KiB with them, the conditions (at most 8 of 2000
  * characters each) and the day's deletions.
  */
-const BYTES = { targets: 85_000, versions: 60_000, next: 20_000, blocked: 20_000 };
+const BYTES = { targets: 85_000, versions: 60_000, images: 20_000, next: 20_000, blocked: 20_000 };
 
 /**
  * Turns a pass into status. Everything is bounded, sorted and free of times that move by themselves: an unchanged world
@@ -67,9 +67,12 @@ export function report(input: PlanInput, decision: Decision, failures: readonly 
           .slice(0, MAX_TARGETS),
         BYTES.targets,
       ),
-      versions: fitting(
-        decision.set.versions.slice(0, MAX_VERSIONS).map((version) => versionStatus(outcome, seen, version)),
-        BYTES.versions,
+      versions: withImages(
+        outcome,
+        fitting(
+          decision.set.versions.slice(0, MAX_VERSIONS).map((version) => versionStatus(outcome, seen, version)),
+          BYTES.versions,
+        ),
       ),
       ...(plan && { plan }),
     },
@@ -85,6 +88,22 @@ function fitting<T>(entries: readonly T[], bytes: number): T[] {
     return left < 0;
   });
   return end === -1 ? [...entries] : entries.slice(0, end);
+}
+
+/** Adds the ids of ready images to the newest versions, each version whole, as long as there is room. */
+function withImages({ set, standings, input }: Outcome, statuses: readonly VersionStatus[]): VersionStatus[] {
+  let left = BYTES.images;
+  return statuses.map((status, index) => {
+    const version = set.versions[index];
+    if (!version || left <= 0) return status;
+    const ids = standings.targets.flatMap((target) => {
+      const image = readyImage(version, target, input.owner.source);
+      return image ? [[targetKey(target), image.id] as const] : [];
+    });
+    left -= ids.reduce((sum, [key, id]) => sum + key.length + id.length + 6, 14);
+    if (left < 0 || ids.length === 0) return status;
+    return { ...status, images: Object.fromEntries(ids.toSorted(([a], [b]) => compare(a, b))) };
+  });
 }
 
 /** What of a plan concerns a target or an image, found without searching. */

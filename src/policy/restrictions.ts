@@ -42,6 +42,7 @@ const DELETING = ['DeregisterImage copy', 'DeleteSnapshot copy'];
 
 const belongsToDeletion = (action: Action): boolean =>
   (action.destroys !== undefined && action.kind !== 'DisableImage') ||
+  action.kind === 'UnpublishImage' ||
   action.kind === 'MarkForDeletion' ||
   action.kind === 'KeepSnapshots';
 

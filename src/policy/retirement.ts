@@ -1,14 +1,15 @@
+import { sourceOfOther } from './claims.ts';
 import { DailyBudget } from './daily-budget.ts';
 import { claimIn } from './identity.ts';
 import { describe, isNothing } from './launch-grants.ts';
-import { originalOf, surplusReason } from './marks.ts';
+import { surplusReason } from './marks.ts';
 import { massWithdrawals } from './mass-withdrawal.ts';
 import { DAY_MS, type Image, type Target } from './model.ts';
 import type { Objection } from './objection.ts';
+import { originalOf } from './originals.ts';
 import { label, type Pass } from './pass.ts';
 import { type OpenOrigins, pendingCopiesFrom } from './pending-copies.ts';
 import { protectedBy, protectedByUs } from './protection.ts';
-import { isPublished } from './publishing.ts';
 import { ReadyCount } from './ready-count.ts';
 import { removeImage } from './removal.ts';
 import { restraintOnImage } from './restraints.ts';
@@ -17,6 +18,7 @@ import { asCopy, mayRetire, sourceImageOf, sourceSurplusReason } from './source-
 import { deprecateImage, disableImage, markDisabled } from './stage-actions.ts';
 import { enabledByOthers, nextStage, type Stage, stagesOf } from './stages.ts';
 import { isoTime, TAG, tempGrantAccounts, timeIn } from './tags.ts';
+import { isPublished } from './unpublishing.ts';
 import { evidenceFor, inUse } from './use.ts';
 import type { Copy, Version } from './versions.ts';
 
@@ -151,6 +153,7 @@ function objectionTo(stage: Stage, retiring: Retiring, leaving: Leaving): Object
   const published = isPublished(pass, image, target);
   if (published) return published;
   return (
+    sourceOfOther(pass, image) ??
     originInUse(pass, image, open) ??
     wouldLeaveTooFew(pass, version, copy, ready) ??
     replacementMissing(pass, version, target, ready) ??

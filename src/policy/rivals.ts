@@ -1,4 +1,4 @@
-import { type Image, listingKey, type Target, type TargetKey, targetKey } from './model.ts';
+import { DAY_MS, type Image, listingKey, type Target, type TargetKey, targetKey } from './model.ts';
 import { inventoryOf, type Pass, type Rival } from './pass.ts';
 import { familyOf, select } from './selection.ts';
 import { ownerOfSources, sharedListing } from './shared-sources.ts';
@@ -12,6 +12,22 @@ import type { Version } from './versions.ts';
 export function precedingRival(pass: Pass, version: Version, target: Target): Rival | undefined {
   const key = targetKey(target);
   return rivalsBefore(pass).find(({ targets, wanted }) => targets.has(key) && wanted().has(version.id))?.rival;
+}
+
+/**
+ * Another policy of this cluster, whatever its age, that has a source image for one that it wants or may retain. Without
+ * retention it lets nothing go.
+ */
+export function userOfSource(pass: Pass, image: Image): Rival | undefined {
+  return pass.rivals.find((rival) => {
+    if (ownerOfSources(rival.spec) !== undefined || select(image, rival.spec.source.images) !== 'selected')
+      return false;
+    const { retention } = rival.spec;
+    if (!retention) return true;
+    const days = retention.keepDays;
+    if (days !== undefined && pass.now - image.createdAt < days * DAY_MS) return true;
+    return newestOf(rival, pass, Math.max(newestWanted(rival.spec), retention.keepNewest)).has(image.id);
+  });
 }
 
 interface Claims {
@@ -48,14 +64,15 @@ function precedes(left: Pick<Rival, 'createdAt' | 'owner'>, right: Pick<Rival, '
 }
 
 /** Which source images a rival wants, as far as its sources tell; none where they belong to another account than ours. */
-function wantedBy(rival: Rival, pass: Pass): ReadonlySet<string> {
+const wantedBy = (rival: Rival, pass: Pass): ReadonlySet<string> => newestOf(rival, pass, newestWanted(rival.spec));
+
+function newestOf(rival: Rival, pass: Pass, newest: number): ReadonlySet<string> {
   if (ownerOfSources(rival.spec) !== ownerOfSources(pass.spec)) return new Set();
   const groupBy = rival.spec.source.groupBy ?? [];
   const images = [...(sourcesOf(rival, pass)?.values() ?? [])]
     .filter((image) => image.state === 'available' && select(image, rival.spec.source.images) === 'selected')
     .sort((left, right) => right.createdAt - left.createdAt || (left.id < right.id ? 1 : -1));
   const families = Map.groupBy(images, (image) => familyOf(image.architecture, image.tags, groupBy));
-  const newest = newestWanted(rival.spec);
   return new Set([...families.values()].flatMap((family) => family.slice(0, newest).map(({ id }) => id)));
 }
 

@@ -15,8 +15,12 @@ export interface Scope {
   readonly spec: AmiPolicySpec;
   /** Whether a target is let go: nothing is looked at, waited for or changed there, whatever of the policy is in it. */
   letsGo(target: Target): boolean;
+  /** Whether the annotation gives a target up, whatever labels say. */
+  isAbandoned(target: Target): boolean;
   /** What was abandoned, as the annotation says it, sorted. */
   readonly abandoned: readonly string[];
+  /** What of the annotation is neither an account nor a target, sorted. */
+  readonly unreadable: readonly string[];
 }
 
 /**
@@ -26,11 +30,8 @@ export interface Scope {
  * @param abandon the value of the annotation: accounts, and targets as `account/region`, with commas between them
  */
 export function scopeOf(spec: AmiPolicySpec, abandon: string | undefined, accounts: readonly KnownAccount[]): Scope {
-  const abandoned = (abandon ?? '')
-    .split(',')
-    .map((entry) => entry.trim())
-    .filter((entry) => /^\d{12}(\/[a-z0-9-]+)?$/.test(entry))
-    .toSorted();
+  const given = (abandon ?? '').split(',').map((entry) => entry.trim());
+  const abandoned = given.filter(isPlace).toSorted();
   const listed = new Set([spec.source.account, ...(spec.accounts ?? []).map(({ id }) => id)]);
   const labels = Object.entries(spec.accountSelector?.matchLabels ?? {});
   const selected = spec.accountSelector
@@ -54,8 +55,12 @@ export function scopeOf(spec: AmiPolicySpec, abandon: string | undefined, accoun
         ? spec
         : { ...spec, regions: regionsLeft(spec.source.account, spec.regions), accounts: others },
     letsGo: (target) => isAbandoned(target) || (spec.accountSelector !== undefined && !inScope.has(target.account)),
+    isAbandoned,
     abandoned,
+    unreadable: given.filter((entry) => entry !== '' && !isPlace(entry)).toSorted(),
   };
 }
+
+const isPlace = (entry: string): boolean => /^\d{12}(\/[a-z0-9-]+)?$/.test(entry);
 
 const byId = (left: { readonly id: string }, right: { readonly id: string }): number => (left.id < right.id ? -1 : 1);

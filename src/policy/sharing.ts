@@ -1,12 +1,13 @@
 import { claimFirst } from './claims.ts';
 import { count, describe, isNothing, without } from './launch-grants.ts';
 import { type LaunchGrants, NO_GRANTS, targetKey } from './model.ts';
-import { label, launchGrantsOf, type Pass, unsettledUntil } from './pass.ts';
+import { label, launchGrantsOf, type Pass } from './pass.ts';
 import { makePublic } from './public-sharing.ts';
 import { imagesOf, type Shared, sharedPlaces, wantedGrants } from './shared-places.ts';
 import { fitsQuota, mayBeShared, uncontested } from './sharing-limits.ts';
 import { shareSnapshots } from './snapshot-sharing.ts';
 import { tempGrantAccounts } from './tags.ts';
+import { mayBeTemporary } from './temporary-grants.ts';
 import type { Version } from './versions.ts';
 
 /**
@@ -33,7 +34,7 @@ function shareOne(pass: Pass, version: Version, shared: Shared, unlisted: 'Revok
   if (!current) return;
   const wanted = wantedGrants(pass, target);
   const missing = shared.extent === 'exact' ? without(wanted, current) : NO_GRANTS;
-  const temporary = [...tempGrantAccounts(image.tags), ...mayBeTemporary(pass, current)];
+  const temporary = [...tempGrantAccounts(image.tags), ...mayBeTemporary(pass, current.accounts)];
   const unlistedNow =
     unlisted === 'Revoke' ? without(current, { ...wanted, accounts: [...wanted.accounts, ...temporary] }) : NO_GRANTS;
   const place = { target, subject };
@@ -74,10 +75,4 @@ function stillLetIn(wanted: LaunchGrants, removed: LaunchGrants): string {
   if (wanted.public) return '; the image is public, so that they still may';
   const wide = [...wanted.organizations, ...wanted.organizationalUnits].length > 0;
   return wide ? '; who belongs to an organisation or unit that is listed still may' : '';
-}
-
-/** Accounts that may have a temporary grant whose mark, written before the last start, is not visible yet. */
-function mayBeTemporary(pass: Pass, current: LaunchGrants): string[] {
-  if (unsettledUntil(pass) === undefined) return [];
-  return (pass.spec.accounts ?? []).map(({ id }) => id).filter((id) => current.accounts.includes(id));
 }

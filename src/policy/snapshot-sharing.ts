@@ -3,6 +3,7 @@ import { inventoryOf, label, type Pass } from './pass.ts';
 import type { Shared } from './shared-places.ts';
 import { isUncontested, mayBeShared } from './sharing-limits.ts';
 import { tempGrantAccounts } from './tags.ts';
+import { mayBeTemporary } from './temporary-grants.ts';
 import type { Version } from './versions.ts';
 
 /**
@@ -14,7 +15,6 @@ export function shareSnapshots(pass: Pass, version: Version, shared: Shared, unl
   const subject = label(version.name, image.id);
   const inventory = inventoryOf(pass, target);
   const listed = (pass.spec.sharing?.accounts ?? []).filter((account) => account !== target.account);
-  const temporary = tempGrantAccounts(image.tags);
   for (const { snapshotId } of image.volumes) {
     if (snapshotId === undefined) continue;
     const answer = inventory?.volumeGrants.get(snapshotId);
@@ -33,15 +33,14 @@ export function shareSnapshots(pass: Pass, version: Version, shared: Shared, unl
       });
       continue;
     }
+    const temporary = new Set([...tempGrantAccounts(image.tags), ...mayBeTemporary(pass, answer.value)]);
     const place = { target, subject: `${snapshotId} of ${subject}` };
     const free = (what: 'add' | 'remove') => (account: string) => isUncontested(pass, snapshotId, what, account, place);
     const add =
       extent === 'exact' ? listed.filter((account) => !answer.value.includes(account)).filter(free('add')) : [];
     const remove =
       unlisted === 'Revoke'
-        ? answer.value
-            .filter((account) => !listed.includes(account) && !temporary.includes(account))
-            .filter(free('remove'))
+        ? answer.value.filter((account) => !listed.includes(account) && !temporary.has(account)).filter(free('remove'))
         : [];
     if (add.length === 0 && remove.length === 0) continue;
     const needs = isSource ? claimFirst(pass, image, 'sharing') : [];

@@ -1,6 +1,7 @@
 import { claimFirst } from './claims.ts';
 import type { Image, Target } from './model.ts';
 import { isAllowed, label, type Pass } from './pass.ts';
+import { userOfSource } from './rivals.ts';
 import { stepBack } from './stage-actions.ts';
 import { isoTime, TAG, timeIn } from './tags.ts';
 import { FIRST_ATTEMPT } from './token.ts';
@@ -23,9 +24,12 @@ export const asCopy = (image: Image, target: Target): Copy => ({
 
 /**
  * Why the rules do not keep a source image; undefined when they do. It is kept as long as its version is wanted or
- * retained in any target: what has no copy there yet may still be copied from it.
+ * retained in any target (what has no copy there yet may still be copied from it), and as long as another policy of the
+ * cluster keeps it.
  */
 export function sourceSurplusReason(pass: Pass, version: Version): string | undefined {
+  const image = sourceImageOf(version);
+  if (image && userOfSource(pass, image)) return undefined;
   if (version.withdrawn !== undefined) return `withdrawn: ${version.withdrawn}`;
   const { standings } = pass;
   if (standings.wanted.has(version.id) || standings.targets.length === 0) return undefined;

@@ -200,7 +200,7 @@ function copiesEnded(pass: Pass, { image, target: at }: Origin, account: string)
   for (const [key, view] of pass.targets) {
     if (!key.startsWith(`${account}/`) || view.kind === 'observed') continue;
     const message = `the temporary grant to account ${account} stays: whether its copies have ended in ${key} cannot be seen`;
-    pass.draft.wait({ part: 'replication', subject, target: at, message });
+    pass.draft.wait({ part: 'replication', subject, target: at, message, behind: true });
     return false;
   }
   const pending = pendingCopiesFrom(pass, image).find((copy) => copy.account === account);
@@ -278,6 +278,12 @@ function close(pass: Pass, origin: Origin, account: string): void {
     call: { do: 'untag', resources: [image.id], keys: [tempGrantTag(account)] },
     needs,
   });
+}
+
+/** Which of the accounts that have a grant may have it for a copy, by a mark of before the last start that is not visible yet. */
+export function mayBeTemporary(pass: Pass, granted: readonly string[]): string[] {
+  if (unsettledUntil(pass) === undefined) return [];
+  return (pass.spec.accounts ?? []).map(({ id }) => id).filter((id) => granted.includes(id));
 }
 
 const only = (account: string): LaunchGrants => ({ ...NO_GRANTS, accounts: [account] });

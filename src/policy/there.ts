@@ -31,7 +31,7 @@ export function reportThere(pass: Pass, version: Version, target: Target, copies
     return;
   }
   if (disabledByUs(best.image)) {
-    pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being enabled again` });
+    pass.draft.wait({ part: 'replication', subject, target, message: `${id} is being enabled again`, behind: true });
     return;
   }
   const disabled = state === 'disabled';

@@ -239,3 +239,19 @@ it('all calls of an action have the priority of its plan: what a user waits for 
   await Promise.all([run([tag('due-1')]), run([tag('due-2')]), run([tag('asked')], { priority: 'user' })]);
   expect(keys.indexOf('asked')).toBeLessThan(keys.indexOf('due-2'));
 });
+
+it('a parameter, whose history nobody can bring back, is deleted only after the policy was read live', async () => {
+  const asked: string[] = [];
+  const unpublish = action(
+    { do: 'deleteParameter', name: '/ami/x', description: '' },
+    { id: 'unpublish', kind: 'UnpublishImage', target: HOME },
+  );
+  const { failures } = await run([unpublish], {
+    confirm: async ({ id }) => {
+      asked.push(id);
+      return 'the policy publishes it again';
+    },
+  });
+  expect(asked).toEqual(['unpublish']);
+  expect(failures).toMatchObject([{ code: 'CalledOff' }]);
+});

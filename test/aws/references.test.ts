@@ -54,15 +54,18 @@ describe('the references to an image', () => {
     expect(sent.map(({ parameters }) => parameters.get('NextToken'))).toEqual([null, '2', '3']);
   });
 
-  it('are asked for in all resource types, and in all versions of launch templates', async () => {
+  it('are asked for in all resource types, for instances that are stopped as well, and in all versions of launch templates', async () => {
     server.on('DescribeImageReferences', success('<imageReferenceSet/>'));
     expect(await readReferences(ec2, 'ami-1')).toEqual([]);
     expect(Object.fromEntries(server.requests.at(-1)?.parameters ?? [])).toMatchObject({
       'ImageId.1': 'ami-1',
       IncludeAllResourceTypes: 'true',
-      'ResourceType.1.ResourceType': 'ec2:LaunchTemplate',
-      'ResourceType.1.ResourceTypeOption.1.OptionName': 'version-depth',
-      'ResourceType.1.ResourceTypeOption.1.OptionValue.1': '10000',
+      'ResourceType.1.ResourceType': 'ec2:Instance',
+      'ResourceType.1.ResourceTypeOption.1.OptionName': 'state-name',
+      'ResourceType.1.ResourceTypeOption.1.OptionValue.4': 'stopped',
+      'ResourceType.2.ResourceType': 'ec2:LaunchTemplate',
+      'ResourceType.2.ResourceTypeOption.1.OptionName': 'version-depth',
+      'ResourceType.2.ResourceTypeOption.1.OptionValue.1': '10000',
     });
   });
 

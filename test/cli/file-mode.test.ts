@@ -8,6 +8,7 @@ import { beginRun, type FilePass, type FilePolicy, filePass, readPolicyFile, swe
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import type { Engine } from '../../src/controller/engine.ts';
 import { type Result, reconcile } from '../../src/controller/reconcile.ts';
+import { RefusalLedger } from '../../src/controller/refusal-ledger.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
 import { TAG } from '../../src/policy/tags.ts';
@@ -49,6 +50,7 @@ beforeEach(async () => {
     clock,
     sweep: new Sweep(clients, inventories, clock),
     contests: new ContestLedger(),
+    refusals: new RefusalLedger(),
     limits: DEFAULT_LIMITS,
   };
 });

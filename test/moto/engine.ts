@@ -4,6 +4,7 @@ import { AwsClients } from '../../src/aws/aws-clients.ts';
 import { Inventories } from '../../src/aws/inventories.ts';
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import type { Engine } from '../../src/controller/engine.ts';
+import { RefusalLedger } from '../../src/controller/refusal-ledger.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import { DEFAULT_LIMITS } from '../../src/policy/pass.ts';
 import { KEYS } from './moto-server.ts';
@@ -24,6 +25,7 @@ export function motoEngine(endpoint: string, clock: Clock): Engine & { close(): 
     inventories,
     sweep: new Sweep(clients, inventories, clock),
     contests: new ContestLedger(),
+    refusals: new RefusalLedger(),
     limits: { ...DEFAULT_LIMITS, allowDelete: true },
     close: () => clients.close(),
   };

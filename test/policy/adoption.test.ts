@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Answer, Image } from '../../src/policy/model.ts';
-import { parameterDescription } from '../../src/policy/publishing.ts';
+import { parameterDescription } from '../../src/policy/parameter-ownership.ts';
 import { TAG } from '../../src/policy/tags.ts';
 import { Acting } from './act.ts';
 import { ami, codes, daysAgo, EU, kinds, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
@@ -197,7 +197,7 @@ describe('a parameter that somebody else wrote', () => {
   });
 
   it('is not taken over without', () => {
-    expect(codes(world(undefined).plan(publishing()))).toEqual(['ParameterForeign']);
+    expect(codes(world({ ok: true, value: 'by hand' }).plan(publishing()))).toEqual(['ParameterForeign']);
   });
 
   it('is asked about first', () => {
@@ -213,7 +213,7 @@ describe('a parameter that somebody else wrote', () => {
     ]);
     const unknown = world({ ok: false, why: 'AWS refused' }).plan(publishing(MATCHING));
     expect(unknown.blocked).toMatchObject([
-      { code: 'ParameterForeign', message: expect.stringContaining('AWS refused'), effect: 'retries' },
+      { code: 'ParameterUnknown', message: expect.stringContaining('AWS refused'), effect: 'retries' },
     ]);
     expect([...plan.actions, ...unknown.actions]).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parameterName } from '../../src/policy/parameter-name.ts';
+import { parameterDescription } from '../../src/policy/parameter-ownership.ts';
 import type { Plan } from '../../src/policy/plan.ts';
-import { parameterDescription } from '../../src/policy/publishing.ts';
 import { isoTime, TAG } from '../../src/policy/tags.ts';
 import { Acting } from './act.ts';
 import { ami, codes, daysAgo, EU, ids, kinds, OWNER, SOURCE, spec, World } from './world.ts';
@@ -77,6 +77,8 @@ describe('a parameter', () => {
     const world = ready(1);
     world.copy(1, EU);
     world.place(EU).parameters.set(NAME, { ok: true, value: { value: 'ami-theirs', version: 3 } });
+    expect(world.plan(publishing()).needs).toEqual([{ kind: 'description', target: EU, name: NAME }]);
+    world.place(EU).descriptions.set(NAME, { ok: true, value: 'by hand' });
     const plan = world.plan(publishing());
     expect(codes(plan)).toEqual(['ParameterForeign']);
     expect(plan.actions.map(({ target }) => target)).toEqual([SOURCE]);

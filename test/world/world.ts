@@ -6,6 +6,7 @@ import { AwsClients } from '../../src/aws/aws-clients.ts';
 import { Inventories } from '../../src/aws/inventories.ts';
 import { controllerLog } from '../../src/cli/controller-log.ts';
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
+import { RefusalLedger } from '../../src/controller/refusal-ledger.ts';
 import { runController } from '../../src/controller/run-controller.ts';
 import { shardBy } from '../../src/controller/shard.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
@@ -122,6 +123,7 @@ export class World {
           inventories,
           sweep: new Sweep(clients, inventories, clock),
           contests: new ContestLedger(),
+          refusals: new RefusalLedger(),
           limits: { ...DEFAULT_LIMITS, ...options.limits },
         },
         transport,

@@ -8,6 +8,7 @@ import { systemRandom } from '../../ambient/random.ts';
 import { AwsClients } from '../../aws/aws-clients.ts';
 import { Inventories } from '../../aws/inventories.ts';
 import { ContestLedger } from '../../controller/contest-ledger.ts';
+import { RefusalLedger } from '../../controller/refusal-ledger.ts';
 import { runController } from '../../controller/run-controller.ts';
 import { Sweep } from '../../controller/sweep.ts';
 import { kubeTransport } from '../../kube/kube-transport.ts';
@@ -90,6 +91,7 @@ export async function setStage(isReal: boolean): Promise<Stage> {
           inventories,
           sweep: new Sweep(clients, inventories, clock),
           contests: new ContestLedger(),
+          refusals: new RefusalLedger(),
           limits: DEFAULT_LIMITS,
         },
         transport: controllerTransport,
