@@ -1,7 +1,6 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
 import { conditionsFrom } from '../api/conditions.ts';
-import { toPolicy } from '../api/documents.ts';
 import { FINALIZER, RECONCILE_ANNOTATION } from '../api/group.ts';
 import type { PolicyStatus } from '../api/policy-status.ts';
 import type { Audit } from '../aws/audit.ts';
@@ -18,6 +17,7 @@ import { nextDue, nextLook } from './next-look.ts';
 import type { NodeClasses } from './node-classes.ts';
 import type { Freshness } from './observe.ts';
 import { ownerOf } from './owner-of.ts';
+import { policyFrom } from './policy-from.ts';
 import { type Request, type Result, reconcile } from './reconcile.ts';
 import { Rivals } from './rivals.ts';
 import type { Shard } from './shard.ts';
@@ -95,7 +95,7 @@ export class PolicyController {
     if (!stored || !this.#shard(stored)) return { kind: 'idle' };
     let policy: AmiPolicy;
     try {
-      policy = toPolicy(stored);
+      policy = policyFrom(stored);
     } catch (error) {
       await this.#store.writeStatus(stored, this.#invalid(stored, error));
       return { kind: 'idle' };
@@ -108,9 +108,7 @@ export class PolicyController {
       policy,
       owner,
       accounts,
-      rivals: this.#rivals
-        .of(owner.source, this.#store.all(), accounts)
-        .filter((rival) => rival.owner.uid !== owner.uid),
+      rivals: this.#rivals.of(owner.source, this.#store.all(), accounts),
       livePolicies: uidsOf(this.#store.all()),
       nodeClasses: this.#nodeClasses,
       deletedToday: deletedOn(this.#engine.clients.time.now(), deletions),

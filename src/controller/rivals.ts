@@ -1,14 +1,14 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { toPolicy } from '../api/documents.ts';
 import { ABANDON_ANNOTATION } from '../api/group.ts';
 import { append } from '../policy/image-index.ts';
-import { type Target, targetKey } from '../policy/model.ts';
+import { type Target, type TargetKey, targetKey } from '../policy/model.ts';
 import { onceForEach } from '../policy/once-for-each.ts';
 import type { Rival } from '../policy/pass.ts';
 import { scopeOf } from '../policy/scope.ts';
 import { knownAccounts } from './access.ts';
 import { ownerOf } from './owner-of.ts';
+import { policyFrom } from './policy-from.ts';
 
 type Accounts = ReadonlyMap<string, AwsAccount>;
 
@@ -17,31 +17,35 @@ type Accounts = ReadonlyMap<string, AwsAccount>;
  * each time that it changes, and not once for each pass over any other.
  */
 export class Rivals {
-  readonly #rivalOf: (accounts: Accounts) => (stored: AmiPolicy) => Rival | undefined;
-  readonly #bySource = onceForEach((all: readonly AmiPolicy[]): ReadonlyMap<string, readonly AmiPolicy[]> => {
-    const lists = new Map<string, AmiPolicy[]>();
-    for (const policy of all) append(lists, targetKey(policy.spec.source), policy);
-    return lists;
-  });
+  readonly #bySource: (accounts: Accounts) => (all: readonly AmiPolicy[]) => ReadonlyMap<TargetKey, readonly Rival[]>;
 
   constructor(cluster: string) {
-    this.#rivalOf = onceForEach((accounts) => onceForEach((stored) => rivalIn(stored, accounts, cluster)));
+    this.#bySource = onceForEach((accounts) => {
+      const rivalOf = onceForEach((stored: AmiPolicy) => rivalIn(stored, accounts, cluster));
+      return onceForEach((all) => {
+        const lists = new Map<TargetKey, Rival[]>();
+        for (const stored of all) {
+          const rival = rivalOf(stored);
+          if (rival) append(lists, targetKey(rival.owner.source), rival);
+        }
+        return lists;
+      });
+    });
   }
 
   /**
    * All policies that work on the images of a source, the asking one among them.
    * @param all the policies of the cluster: the same array as long as none has changed; `accounts` likewise
    */
-  of(source: Target, all: readonly AmiPolicy[], accounts: Accounts): Rival[] {
-    const rivalOf = this.#rivalOf(accounts);
-    return (this.#bySource(all).get(targetKey(source)) ?? []).flatMap((stored) => rivalOf(stored) ?? []);
+  of(source: Target, all: readonly AmiPolicy[], accounts: Accounts): readonly Rival[] {
+    return this.#bySource(accounts)(all).get(targetKey(source)) ?? [];
   }
 }
 
 function rivalIn(stored: AmiPolicy, accounts: Accounts, cluster: string): Rival | undefined {
   if (stored.metadata.deletionTimestamp !== undefined) return undefined;
   try {
-    const policy = toPolicy(stored);
+    const policy = policyFrom(stored);
     const { namespace = '', annotations, creationTimestamp = '' } = policy.metadata;
     // A policy that does nothing has no claim on what others do.
     if (policy.spec.suspend || policy.spec.mode === 'Plan') return undefined;

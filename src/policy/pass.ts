@@ -19,7 +19,7 @@ import type { Standings } from './standing.ts';
 import type { Attempt } from './token.ts';
 import type { VersionSet } from './versions.ts';
 
-/** Another policy of this cluster with the same source. */
+/** A policy of this cluster, as others with the same source see it. */
 export interface Rival {
   readonly owner: Owner;
   readonly spec: AmiPolicySpec;
@@ -41,6 +41,7 @@ export interface PlanInput {
   readonly withdrawalConfirmed: boolean;
   /** Every target that matters: those of the spec, the source, and those where copies of this policy were found. */
   readonly targets: ReadonlyMap<TargetKey, TargetView>;
+  /** The policies of this cluster with the same source; this one may be among them, and comes before none. */
   readonly rivals: readonly Rival[];
   /** How often what this policy gives or takes came undone by somebody else, by `contestKey`. Default: never. */
   readonly contests?: ReadonlyMap<string, Contest>;

@@ -2,6 +2,7 @@ import { DEFAULT_REGIONS, OPTED_IN_REGIONS } from '../../src/simulator/ec2/regio
 import { ACCOUNTS, BUILDERS, CONSUMER, PRODUCTION, policy, seedOf } from '../world/documents.ts';
 import { DAY, HOUR, MINUTE, World } from '../world/world.ts';
 import type { Benchmark, Figure } from './benchmark.ts';
+import { RestingFleet } from './resting-fleet.ts';
 
 const APPS = 10;
 const VERSIONS = 3;
@@ -11,6 +12,12 @@ const TARGETS = REGIONS.length + 1;
 const IMAGES = APPS * VERSIONS;
 const RESYNC_MS = 5 * MINUTE;
 const RESYNCS = 6;
+
+/** Policies with one source image each, and copies of it in the other targets. */
+const FLEETS = [1, 10, 1000];
+const FLEET_RESYNCS = 5;
+/** For the largest of them. */
+const CPU_GOAL_MS = 1000;
 
 interface Case {
   readonly name: string;
@@ -42,7 +49,7 @@ interface Rest {
 }
 
 export const steadyState: Benchmark = {
-  about: `what ${RESYNCS} resyncs do once all is well: ${IMAGES} images in ${TARGETS} targets, whole controller in virtual time`,
+  about: `what ${RESYNCS} resyncs do once all is well: ${IMAGES} images in ${TARGETS} targets, whole controller in virtual time; and the same of fleets of ${FLEETS.join(', ')} policies, with their CPU`,
   run: async () => {
     const figures: Figure[] = [];
     const totals = new Map<string, number>();
@@ -70,9 +77,46 @@ export const steadyState: Benchmark = {
         },
       );
     }
+    for (const policies of FLEETS) figures.push(...(await fleetFigures(policies)));
     return { kind: 'measured', figures };
   },
 };
+
+async function fleetFigures(policies: number): Promise<Figure[]> {
+  const fleet = new RestingFleet(policies);
+  const rest = await fleet.measure(FLEET_RESYNCS);
+  const name = `fleet of ${policies}`;
+  return [
+    { name: `${name}: mutations of AWS`, value: rest.mutations, unit: 'calls', goal: 0 },
+    { name: `${name}: writes to Kubernetes`, value: rest.writes, unit: 'writes', goal: 0 },
+    {
+      name: `${name}: EC2 reads per resync`,
+      value: rest.reads,
+      unit: 'calls',
+      goal: fleet.pages.length,
+      bound: { value: fleet.pages.length, why: 'the pages of images and of snapshots, of 1,000 each, in each target' },
+    },
+    {
+      name: `${name}: CPU per resync`,
+      value: rest.cpuMs,
+      unit: 'ms',
+      ...(policies === Math.max(...FLEETS) && { goal: CPU_GOAL_MS }),
+      bound: { value: decodingMs(fleet.pages), why: 'the pages are decoded and looked through for elements, once' },
+    },
+  ];
+}
+
+function decodingMs(pages: readonly Uint8Array[]): number {
+  const begun = process.threadCpuUsage();
+  let elements = 0;
+  for (const page of pages) {
+    const text = new TextDecoder().decode(page);
+    for (let at = text.indexOf('<'); at >= 0; at = text.indexOf('<', at + 1)) elements++;
+  }
+  if (elements === 0) throw new Error('there is nothing in the pages');
+  const { user, system } = process.threadCpuUsage(begun);
+  return (user + system) / 1000;
+}
 
 /** In the account that shares, the source images are shared where their own region is listed. */
 function boundOf({ images, shared }: Case): NonNullable<Figure['bound']> {
