@@ -5,7 +5,6 @@ import { TAG } from '../policy/tags.ts';
 import type { CallOptions } from './aws-clients.ts';
 import { CalledOff } from './called-off.ts';
 import type { OpenTarget } from './inventories.ts';
-import { describeImages } from './listing.ts';
 import { sdkTags } from './sdk-tags.ts';
 
 const CLAIM_SETTLES_MS = 1500;
@@ -17,13 +16,11 @@ const CLAIM_LOOKS = 20;
  */
 export async function claim(
   call: CallOf<'claim'>,
-  { ec2, inventory, clock }: OpenTarget,
+  { ec2, inventory, images, clock }: OpenTarget,
   options: CallOptions,
 ): Promise<void> {
   const read = async (): Promise<string | undefined> => {
-    const image = (await describeImages(ec2, [{ Name: 'image-id', Values: [call.imageId] }], options)).get(
-      call.imageId,
-    );
+    const image = await images.read(call.imageId, options);
     if (!image) throw new CalledOff('SourceGone', `${call.imageId} is not there any more`);
     return image.tags[TAG.claimedBy];
   };

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue';
+import { sleep } from '../ambient/clock.ts';
 import { awsActionOf } from '../policy/aws-action.ts';
 import type { Failure } from '../policy/failure.ts';
 import { type Target, targetKey } from '../policy/model.ts';
@@ -40,7 +41,13 @@ export interface Executed {
 }
 
 /** Calls of one plan that are under way at a time in one target: no target is held up by what happens in another. */
-const CONCURRENCY = 40;
+const CONCURRENCY = 100;
+
+/**
+ * What was lent a moment ago may not be effective yet, and EC2 counts a copy that it refuses for that. To wait costs less
+ * than to ask in vain: four seconds are worth as many copies, of all that are begun together.
+ */
+const GRANT_SETTLES_MS = 4000;
 
 /**
  * Carries out actions: each when all that it needs has succeeded and all that it follows has ended. One that fails takes
@@ -49,12 +56,14 @@ const CONCURRENCY = 40;
 export async function execute(actions: readonly Action[], execution: Execution): Promise<Executed> {
   const queues = new Map<string, PQueue>();
   const results = new Map<string, Promise<boolean>>();
+  const lent = new Set(actions.flatMap(({ id, kind }) => (kind === 'GrantTemporarily' ? [id] : [])));
   const done: Action[] = [];
   const failures: Failure[] = [];
 
   const run = async (action: Action): Promise<boolean> => {
     // What is needed and not in the list was not done: somebody took it out, and should have taken this out, too.
     const needs = await Promise.all(action.needs.map((id) => results.get(id) ?? Promise.resolve(false)));
+    if (action.needs.some((id) => lent.has(id))) await settle(action, execution);
     await Promise.all(action.follows.flatMap((id) => results.get(id) ?? []));
     if (needs.includes(false)) return false;
     return await queueOf(queues, action.target).add(async () => {
@@ -73,6 +82,15 @@ export async function execute(actions: readonly Action[], execution: Execution):
 
 /** The history of a parameter goes with it; a copy is taken back from a policy that must be known to be gone. */
 const CONFIRMED: ReadonlySet<ActionKind> = new Set(['TakeOver', 'UnpublishImage']);
+
+/** A stop ends it, too: nothing is begun after that. */
+async function settle({ target }: Action, { open, stop }: Execution): Promise<void> {
+  try {
+    await sleep(open(target).clock, GRANT_SETTLES_MS, stop);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  }
+}
 
 function queueOf(queues: Map<string, PQueue>, target: Target): PQueue {
   const key = targetKey(target);

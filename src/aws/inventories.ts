@@ -4,6 +4,7 @@ import { type Tags, type Target, targetKey } from '../policy/model.ts';
 import type { AwsClients, TargetServices } from './aws-clients.ts';
 import type { Census } from './census.ts';
 import type { AccountAccess } from './credentials.ts';
+import { ImageReads } from './image-reads.ts';
 import { Interner } from './interner.ts';
 import type { Scope } from './listing.ts';
 import { SETTLES_WITHIN_MS } from './overlay.ts';
@@ -12,6 +13,7 @@ import { TargetInventory } from './target-inventory.ts';
 /** A target that can be talked to. */
 export interface OpenTarget extends TargetServices {
   readonly inventory: TargetInventory;
+  readonly images: ImageReads;
   readonly clock: Clock;
 }
 
@@ -64,6 +66,7 @@ export class Inventories {
       open = {
         ...services,
         clock: this.#clock,
+        images: new ImageReads(services.ec2, this.#clock),
         inventory: new TargetInventory(services, this.#clock, () => this.#clients.time.now(), scope, this.#interner),
       };
       this.#open.set(key, open);

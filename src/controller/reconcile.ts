@@ -1,6 +1,6 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
 import type { AwsAccount } from '../api/aws-account.ts';
-import { ABANDON_ANNOTATION, CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
+import { ABANDON_ANNOTATION } from '../api/group.ts';
 import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 
@@ -8,16 +8,18 @@ import type { OpenTarget } from '../aws/inventories.ts';
 import { type DelayedLane, withDelays } from '../policy/delay.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
-import { type Decision, makePlan } from '../policy/make-plan.ts';
-import { type Need, type Target, type TargetKey, type TargetView, targetKey } from '../policy/model.ts';
+import type { Decision } from '../policy/make-plan.ts';
+import { type Target, type TargetKey, type TargetView, targetKey } from '../policy/model.ts';
 import type { PlanInput, Rival } from '../policy/pass.ts';
 import type { Action } from '../policy/plan.ts';
 import { type Report, report } from '../policy/report.ts';
+import { copiesIn } from '../policy/schedule.ts';
 import { type Scope, scopeOf } from '../policy/scope.ts';
 import { targetsOf } from '../policy/standing.ts';
-import type { Attempt } from '../policy/token.ts';
 import { type Grant, grantFor, knownAccounts } from './access.ts';
-import { type Acted, act, scheduled } from './act.ts';
+import { act, scheduled } from './act.ts';
+import type { Admitted } from './admission.ts';
+import { plan } from './decide.ts';
 import type { Engine } from './engine.ts';
 import type { NodeClasses } from './node-classes.ts';
 import { type Freshness, observe } from './observe.ts';
@@ -64,8 +66,6 @@ export interface Result {
   readonly report: Report;
 }
 
-/** Rounds of asking AWS for what a plan needs to know. Each answer can raise at most one further question. */
-const MAX_QUESTIONS = 6;
 /** Rounds of acting: a grant, then the copy, then what follows from it. What is left waits for the next pass. */
 const MAX_ROUNDS = 6;
 /** What is about to be destroyed was listed no longer ago than this. */
@@ -99,38 +99,43 @@ export async function reconcile(engine: Engine, asked: Request, hooks: Hooks): P
     const access = resolveAccess(request);
     await lookForDropped(engine, request, access, hooks.stop);
     let scene = await observeAll(engine, request, access, fresh, options);
-    let { input, decision } = await plan(engine, request, scene, fresh, options);
+    const open = (target: Target): OpenTarget => openIn(scene, target);
+    const carryOut = async (admitted: Admitted): Promise<void> => {
+      try {
+        const accounts = new Set(admitted.actions.map(({ target }) => target.account));
+        const more = [...accounts].filter((account) => !begun.has(account));
+        if (more.length > 0) await hooks.beforeActing(more);
+        for (const account of more) begun.add(account);
+        const acted = await act(engine, request, admitted, open, hooks);
+        failures.push(...acted.failures);
+        ({ deletedToday } = acted);
+      } finally {
+        admitted.release();
+      }
+    };
+    const due = (actions: readonly Action[]): readonly Action[] =>
+      stillPossible(actions, new Set(failures.map(({ action }) => action.id)));
+    const early = async (known: Decision): Promise<void> => {
+      if (mayAct(request)) await carryOut(scheduled(engine, request, due(copiesIn(known.plan.actions)), open));
+    };
+    let { input, decision } = await plan(engine, request, scene, fresh, options, early);
     if (mayAct(request) && decision.plan.actions.some(({ destroys }) => destroys)) {
       listing = Math.max(listing, engine.clock.monotonic() - DESTROY_WITHIN_MS);
       // What was found unused a while ago may be in use by now.
       evidence = Math.max(evidence, begunAt);
       fresh = { ...given.fresh, listing, grants, evidence, isSettled, began };
       scene = await observeAll(engine, request, access, fresh, options);
-      ({ input, decision } = await plan(engine, request, scene, fresh, options));
+      ({ input, decision } = await plan(engine, request, scene, fresh, options, early));
     }
-    const tried = new Set(failures.map(({ action }) => action.id));
-    const actions = stillPossible(decision.plan.actions, tried);
     const mayGoOn = mayAct(request) && round <= MAX_ROUNDS && !hooks.stop.aborted;
-    const open = (target: Target): OpenTarget => openIn(scene, target);
-    const admitted = mayGoOn ? scheduled(engine, request, actions, open) : undefined;
+    const admitted = mayGoOn ? scheduled(engine, request, due(decision.plan.actions), open) : undefined;
     if (!admitted || admitted.actions.length === 0) {
       const delayed = admitted?.delayed ?? [];
       const relevant = failures.filter(({ action }) => decision.plan.actions.some(({ id }) => id === action.id));
       const told = { ...decision, plan: withDelays(decision.plan, delayed, input) };
       return { input, decision: told, delayed, failures: relevant, report: report(input, told, relevant) };
     }
-    let acted: Acted;
-    try {
-      const accounts = new Set(admitted.actions.map(({ target }) => target.account));
-      const more = [...accounts].filter((account) => !begun.has(account));
-      if (more.length > 0) await hooks.beforeActing(more);
-      for (const account of more) begun.add(account);
-      acted = await act(engine, request, admitted, open, hooks);
-    } finally {
-      admitted.release();
-    }
-    failures.push(...acted.failures);
-    ({ deletedToday } = acted);
+    await carryOut(admitted);
     evidence = engine.clock.monotonic();
   }
 }
@@ -186,17 +191,17 @@ async function lookForDropped(
 }
 
 /** With which all calls of a pass are made. */
-type PassOptions = CallOptions & { readonly signal: AbortSignal };
+export type PassOptions = CallOptions & { readonly signal: AbortSignal };
 
 /** How a pass looks at the world, the same in all its rounds. */
-interface Look extends Freshness {
+export interface Look extends Freshness {
   /** Whether what is read again from now on shows everything that an earlier process may have written. */
   readonly isSettled: boolean;
   /** When the pass began, by the clock of AWS. */
   readonly began: number;
 }
 
-interface Scene {
+export interface Scene {
   readonly views: ReadonlyMap<TargetKey, TargetView>;
   /** Where nothing is done any more, because the account has lost its label. */
   readonly letGo: ReadonlyMap<TargetKey, TargetView>;
@@ -237,63 +242,5 @@ async function observeAll(
     views: new Map(sights.flatMap(([key, { view }]) => (targets.has(key) ? [[key, view] as const] : []))),
     letGo: new Map(sights.flatMap(([key, { view }]) => (letGo.has(key) ? [[key, view] as const] : []))),
     open: new Map(sights.flatMap(([key, { open }]) => (open ? [[key, open] as const] : []))),
-  };
-}
-
-/** Step "plan": decides, asks AWS for what is missing, and decides again. */
-async function plan(
-  engine: Engine,
-  request: Request,
-  scene: Scene,
-  fresh: Look,
-  options: PassOptions,
-): Promise<{ readonly input: PlanInput; readonly decision: Decision }> {
-  for (let round = 1; ; round++) {
-    const input = inputOf(engine, request, scene, fresh);
-    const decision = makePlan(input);
-    if (decision.plan.needs.length === 0 || round > MAX_QUESTIONS) return { input, decision };
-    await Promise.all(decision.plan.needs.map((need) => ask(need, scene, options)));
-    options.signal.throwIfAborted();
-  }
-}
-
-async function ask(need: Need, scene: Scene, options: PassOptions): Promise<void> {
-  await scene.open.get(targetKey(need.target))?.inventory.fetch(need, options);
-}
-
-function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): PlanInput {
-  const { policy, owner } = request;
-  const lost = new Map<string, Attempt>();
-  const targets = new Map<TargetKey, TargetView>();
-  for (const [key, view] of scene.views) {
-    const open = scene.open.get(key);
-    if (open) for (const entry of open.inventory.lost) lost.set(...entry);
-    targets.set(key, open && view.kind === 'observed' ? { ...view, inventory: open.inventory.view(fresh) } : view);
-  }
-  const { annotations, generation, creationTimestamp, deletionTimestamp } = policy.metadata;
-  const now = engine.clients.time.now();
-  return {
-    now,
-    began: fresh.began,
-    // A pass that began unsettled stays so, though the time may be up by now: what it goes by was read before.
-    settlesAt: fresh.isSettled ? now : now + Math.max(1, engine.inventories.unsettledMs()),
-    spec: policy.spec,
-    owner,
-    createdAt: Date.parse(creationTimestamp ?? '') || 0,
-    deleting: deletionTimestamp !== undefined,
-    withdrawalConfirmed: annotations?.[CONFIRM_WITHDRAWAL_ANNOTATION] === String(generation),
-    targets,
-    rivals: request.rivals,
-    contests: engine.contests.contests,
-    refusedCopies: engine.refusals.since(fresh.grants, engine.clock.monotonic()),
-    published: policy.status?.conditions?.some(({ type }) => type === 'Published') ?? false,
-    abandoned: request.scope?.abandoned ?? [],
-    unreadable: request.scope?.unreadable ?? [],
-    letGo: scene.letGo,
-    ...(request.livePolicies && { livePolicies: request.livePolicies }),
-    ...(scene.nodeClasses && { nodeClasses: scene.nodeClasses }),
-    lost,
-    deletedToday: request.deletedToday,
-    limits: engine.limits,
   };
 }

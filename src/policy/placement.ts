@@ -49,14 +49,19 @@ export function placeCopies(pass: Pass): OpenOrigins {
     const before = new Map<string, string>();
     const misplaced: Version[] = [];
     for (const version of oldestFirst) {
+      const { asked } = draft;
       const copy = placeMissing(pass, version, target, open, before.get(version.family), misplaced);
       if (copy !== undefined) before.set(version.family, copy);
+      else if (draft.asked > asked) before.set(version.family, NOT_KNOWN);
     }
     // What is there under another key serves until its replacement is ready; the newest version is the one most used.
     for (const version of misplaced.toReversed()) place(pass, version, target, open, undefined);
   }
   return open;
 }
+
+/** Stands for the copy of an older version of which nobody knows yet whether it can be begun; the newer ones wait. */
+const NOT_KNOWN = 'not known';
 
 /** Whether a version has nothing in a target yet. */
 const isMissing = (pass: Pass, version: Version, target: Target): boolean =>
@@ -153,6 +158,7 @@ function place(
     });
     return undefined;
   }
+  if (olderCopy === NOT_KNOWN) return NOT_KNOWN;
   return draft.act({
     id: `copy ${version.id} ${key}`,
     kind: 'CopyImage',

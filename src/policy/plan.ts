@@ -189,6 +189,7 @@ export class PlanDraft {
   readonly waits: Wait[] = [];
   readonly blocked: Blocked[] = [];
   readonly #needs = new Map<string, Need>();
+  #asked = 0;
   readonly #ids = new Set<string>();
   readonly #said = new Set<string>();
 
@@ -215,7 +216,13 @@ export class PlanDraft {
   }
 
   need(need: Need): void {
+    this.#asked += 1;
     this.#needs.set(`${need.kind} ${targetKey(need.target)} ${subjectOf(need)}`, need);
+  }
+
+  /** How often something had to be asked, the same thing counted each time. */
+  get asked(): number {
+    return this.#asked;
   }
 
   needs(): readonly Need[] {

@@ -17,7 +17,13 @@ export interface Schedule {
   readonly later: readonly Lane[];
 }
 
-/** What is done for a copy alone: while that waits, nothing is lent for it. */
+/**
+ * How many copies of those that wait in a lane are prepared: what they need takes some seconds to become effective, and
+ * their turn is not to be lost by that.
+ */
+const PREPARED = 32;
+
+/** What is done for a copy alone: while that waits, nothing is lent for it, unless its turn comes soon. */
 const SERVES_COPIES: ReadonlySet<ActionKind> = new Set(['ClaimSource', 'MarkTemporaryGrant', 'GrantTemporarily']);
 
 /**
@@ -39,9 +45,20 @@ export function schedule(actions: readonly Action[], room: (lane: Lane) => numbe
   };
   const isCopy = ({ call }: Action): boolean => call.do === 'copy';
   admit(actions.filter(isCopy));
-  holdServants(actions, held);
+  const soon = new Set(later.flatMap((lane) => lane.actions.slice(0, PREPARED).map(({ id }) => id)));
+  holdServants(actions, (id) => held.has(id) && !soon.has(id), held);
   admit(actions.filter((action) => !isCopy(action) && !held.has(action.id)));
   return { now: actions.filter(({ id }) => !held.has(id)), later };
+}
+
+/** The copies of a plan, and what they need. */
+export function copiesIn(actions: readonly Action[]): readonly Action[] {
+  const kept = new Set<string>();
+  for (const { id, call, needs } of actions.toReversed()) {
+    if (call.do === 'copy') kept.add(id);
+    if (kept.has(id)) for (const need of needs) kept.add(need);
+  }
+  return actions.filter(({ id }) => kept.has(id));
 }
 
 function lanesOf(actions: readonly Action[]): readonly Lane[] {
@@ -62,12 +79,12 @@ function holdDependents(actions: readonly Action[], held: Set<string>): void {
     if (needs.some((need) => held.has(need)) || follows.some((other) => held.has(other))) held.add(id);
 }
 
-/** In the opposite order, what serves only what waits. */
-function holdServants(actions: readonly Action[], held: Set<string>): void {
+/** In the opposite order, what serves only what is far from its turn. */
+function holdServants(actions: readonly Action[], isFar: (id: string) => boolean, held: Set<string>): void {
   const served = new Set(actions.flatMap(({ needs }) => needs));
   const inUse = new Set<string>();
   for (const { id, kind, needs } of actions.toReversed()) {
     if (SERVES_COPIES.has(kind) && served.has(id) && !inUse.has(id)) held.add(id);
-    if (!held.has(id)) for (const need of needs) inUse.add(need);
+    if (!isFar(id)) for (const need of needs) inUse.add(need);
   }
 }

@@ -8,6 +8,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   plan: async () => (await import('./plan.ts')).planBenchmark,
   'edit-latency': async () => (await import('./edit-latency.ts')).editLatency,
   'steady-state': async () => (await import('./steady-state.ts')).steadyState,
+  converge: async () => (await import('./converge.ts')).converge,
   start: async () => (await import('./start.ts')).start,
   failover: async () => (await import('./failover/failover.ts')).failover,
   soak: async () => (await import('./soak/soak.ts')).soak,

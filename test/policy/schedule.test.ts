@@ -13,24 +13,23 @@ const roomFor =
     rooms[`${action} ${targetKey(target)}`] ?? rooms[action] ?? actions.length;
 
 const ids = (actions: readonly Action[]) => actions.map(({ id }) => id);
-const kinds = (actions: readonly Action[]) => [...new Set(actions.map(({ kind }) => kind))].toSorted();
 
-/** Three versions that go into two accounts: those of the other one need a claim, a mark and grants first. */
-function threeVersions(): readonly Action[] {
+/** Versions that go into two accounts: those of the other one need a claim, a mark and grants first. */
+function versions(count: number): readonly Action[] {
   const world = new World(AWAY_EU);
-  for (const number of [1, 2, 3]) world.source(number);
-  return world.plan(spec({ source: { newest: 3 }, accounts: [{ id: AWAY, regions: [{ name: 'eu-west-1' }] }] }))
+  for (let number = 1; number <= count; number++) world.source(number);
+  return world.plan(spec({ source: { newest: count }, accounts: [{ id: AWAY, regions: [{ name: 'eu-west-1' }] }] }))
     .actions;
 }
 
 describe('a schedule', () => {
   it('is the whole plan where there is room for it', () => {
-    const actions = threeVersions();
+    const actions = versions(3);
     expect(schedule(actions, roomFor({}))).toEqual({ now: actions, later: [] });
   });
 
   it('begins the copies of a target in the order of the plan, oldest first, and as many as there is room for', () => {
-    const actions = threeVersions();
+    const actions = versions(3);
     const { now, later } = schedule(actions, roomFor({ [`CopyImage ${targetKey(EU)}`]: 2 }));
     const copies = actions.filter(({ kind, target }) => kind === 'CopyImage' && target.account === EU.account);
     expect(copies).toHaveLength(3);
@@ -38,17 +37,20 @@ describe('a schedule', () => {
     expect(later).toEqual([{ target: EU, action: 'CopyImage', actions: [copies[2]] }]);
   });
 
-  it('lends nothing for a copy that waits', () => {
-    const { now } = schedule(threeVersions(), roomFor({ [`CopyImage ${targetKey(AWAY_EU)}`]: 0 }));
-    expect(kinds(now)).toEqual(['CopyImage']);
-    const one = schedule(threeVersions(), roomFor({ [`CopyImage ${targetKey(AWAY_EU)}`]: 1 })).now;
-    expect(one.filter(({ kind }) => kind === 'ClaimSource')).toHaveLength(1);
-    expect(one.filter(({ kind }) => kind === 'MarkTemporaryGrant')).toHaveLength(1);
-    expect(one.filter(({ kind }) => kind === 'GrantTemporarily')).toHaveLength(2);
+  it('prepares a copy whose turn comes soon, and lends nothing for one that has to wait for long', () => {
+    const { now } = schedule(versions(40), roomFor({ [`CopyImage ${targetKey(AWAY_EU)}`]: 3 }));
+    const away = now.filter(({ kind, target }) => kind === 'CopyImage' && target.account === AWAY);
+    expect(away).toHaveLength(3);
+    for (const [kind, each] of [
+      ['ClaimSource', 1],
+      ['MarkTemporaryGrant', 1],
+      ['GrantTemporarily', 2],
+    ] as const)
+      expect(now.filter((action) => action.kind === kind)).toHaveLength((3 + 32) * each);
   });
 
   it('lets a copy wait whose grants wait', () => {
-    const { now, later } = schedule(threeVersions(), roomFor({ ModifyImageAttribute: 1 }));
+    const { now, later } = schedule(versions(3), roomFor({ ModifyImageAttribute: 1 }));
     expect(now.filter(({ kind, target }) => kind === 'CopyImage' && target.account === AWAY)).toHaveLength(1);
     expect(later.map(({ target, action, actions }) => [targetKey(target), action, actions.length])).toEqual([
       [targetKey(SOURCE), 'ModifyImageAttribute', 2],
@@ -56,7 +58,7 @@ describe('a schedule', () => {
   });
 
   it('never does anything before what it needs or follows, and never more in a lane than there is room for', () => {
-    const actions = threeVersions();
+    const actions = versions(3);
     const lanes = ['CopyImage', 'CreateTags', 'ModifyImageAttribute', 'ModifySnapshotAttribute'];
     const rooms = fc.record(Object.fromEntries(lanes.map((lane) => [lane, fc.nat({ max: 6 })])));
     fc.assert(
