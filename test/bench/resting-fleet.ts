@@ -5,6 +5,7 @@ import { AwsClients, type AwsClientsOptions } from '../../src/aws/aws-clients.ts
 import { Inventories } from '../../src/aws/inventories.ts';
 import { controllerLog } from '../../src/cli/controller-log.ts';
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
+import { RefusalLedger } from '../../src/controller/refusal-ledger.ts';
 import { runController } from '../../src/controller/run-controller.ts';
 import { Sweep } from '../../src/controller/sweep.ts';
 import type { Owner } from '../../src/policy/identity.ts';
@@ -95,6 +96,7 @@ export class RestingFleet {
           inventories,
           sweep: new Sweep(clients, inventories, clock),
           contests: new ContestLedger(),
+          refusals: new RefusalLedger(),
           limits: DEFAULT_LIMITS,
         },
         transport: kubeCarrier(this.#kube, this.#clock, this.#life),
