@@ -75,7 +75,13 @@ function itemsOf(value: unknown): readonly unknown[] {
 }
 
 function read(value: unknown, where: string, problems: string[], policies: AmiPolicy[], accounts: AwsAccount[]): void {
-  const { apiVersion, kind, metadata } = (value ?? {}) as Partial<AmiPolicy>;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    problems.push(
+      `${where}: it is ${Array.isArray(value) ? 'a list' : 'plain text or a number'}, and no document of Kubernetes`,
+    );
+    return;
+  }
+  const { apiVersion, kind, metadata } = value as Partial<AmiPolicy>;
   const definition = definitions.get(kind ?? '');
   if (!definition) {
     problems.push(`${where}: kind must be AmiPolicy or AwsAccount, not ${JSON.stringify(kind)}`);
@@ -91,11 +97,17 @@ function read(value: unknown, where: string, problems: string[], policies: AmiPo
   const schema = definition.spec.versions[0]?.schema.openAPIV3Schema ?? {};
   const admitted = admit(schema, value);
   problems.push(...admitted.unknown.map((field) => `${label}: ${field}: unknown field`));
-  problems.push(...admitted.errors.map((error) => `${label}: ${error.field}: ${error.message}`));
+  problems.push(
+    ...admitted.errors.map((error) => `${label}: ${error.field}: ${error.message}${hintFor(error.message)}`),
+  );
   if (admitted.errors.length > 0) return;
   if (kind === 'AmiPolicy') policies.push(toPolicy(admitted.value as AmiPolicy));
   else accounts.push(toAccount(admitted.value as AwsAccount));
 }
+
+/** The words of an error are those of the API server; what people do wrong most is said besides. */
+const hintFor = (message: string): string =>
+  /^must be of type string: "(integer|number|boolean)"$/.test(message) ? ': put it in quotes' : '';
 
 /**
  * The typed policy of an object that the API server (or `admit`) has accepted, with every default filled in.

@@ -38,15 +38,20 @@ export async function applyUntilDone(
     return result;
   }
   if (file.policy.spec.suspend) console.log(`${label}: spec.suspend is true: only temporary grants are taken back.`);
+  const lent = new Set<string>();
+  stop.addEventListener('abort', () => sayLent(label, lent), { once: true });
   let before = '';
   for (let failed = 0, tries = 0; ; ) {
     const result = await filePass(run, file, {
       may: options.may ? 'everything' : 'keep',
       listing: engine.clock.monotonic() - RECENT_MS,
-      objection: async (action) => (options.may?.(action) === false ? NOT_AGREED : undefined),
+      objection: async (action) => (action.destroys && options.may?.(action) !== true ? NOT_AGREED : undefined),
       acted: (done, failures) => {
-        for (const { kind, target, subject, reason } of done)
+        for (const action of done) {
+          const { kind, target, subject, reason } = action;
           console.log(`${label}  ${kind}  ${targetKey(target)}  ${subject}: ${reason}`);
+          noteLent(lent, action);
+        }
         for (const { action, code, message } of failures) {
           if (message === NOT_AGREED) continue;
           const { kind, target, subject } = action;
@@ -67,6 +72,7 @@ export async function applyUntilDone(
     // Everything is begun, with or without --wait; what AWS has no room for yet is begun when it has.
     const begins = outcome.delayed.some(({ delay }) => delay.because === 'rate');
     if ((!options.wait && !begins) || (!isSoon && !retries) || tries > TRIES) {
+      sayLent(label, lent);
       for (const blocked of plan.blocked)
         if (blocked.code !== 'DeletionDisabled') console.log(`${label}  ${heldBackText(blocked)}`);
       return outcome;
@@ -74,6 +80,30 @@ export async function applyUntilDone(
     const retry = retries ? Math.min(RETRY_MS * 2 ** (failed - 1), LONGEST_RETRY_MS) : PATIENCE_MS;
     await sleep(engine.clock, Math.min(look ?? PATIENCE_MS, retry), stop);
   }
+}
+
+/** What was given for copies and not taken back yet, by account and by what was given. */
+function noteLent(lent: Set<string>, { kind, call }: Action): void {
+  const change = kind === 'GrantTemporarily' ? 'add' : kind === 'RevokeTemporaryGrant' ? 'remove' : undefined;
+  if (!change) return;
+  const grants =
+    call.do === 'modifyLaunch'
+      ? call[change].accounts.map((account) => `${account} ${call.imageId}`)
+      : call.do === 'modifyVolume'
+        ? call[change].map((account) => `${account} ${call.snapshotId}`)
+        : [];
+  for (const grant of grants)
+    if (change === 'add') lent.add(grant);
+    else lent.delete(grant);
+}
+
+/** Nobody takes a grant back after this command has ended. */
+function sayLent(label: string, lent: ReadonlySet<string>): void {
+  const accounts = [...new Set([...lent].map((grant) => grant.slice(0, grant.indexOf(' '))))].toSorted();
+  if (accounts.length > 0)
+    console.log(
+      `${label}: temporary grants to ${accounts.join(', ')} stay open for the copies that are under way. Run the same command with --wait to have them taken back`,
+    );
 }
 
 const NOT_AGREED = 'it was not among what was agreed to';

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { AmiPolicy } from '../api/ami-policy.ts';
@@ -67,18 +68,28 @@ function filePolicies(documents: Documents): FilePolicy[] {
     const ids = new Set([account, ...targetsOf(policy.spec).map((target) => target.account), ...given.keys()]);
     return {
       label: `${namespace}/${name}`,
-      policy: { ...policy, metadata: { name, namespace, uid, generation: 1, ...(annotations && { annotations }) } },
+      policy: {
+        ...policy,
+        metadata: { name, namespace, uid, generation: fingerprintOf(policy.spec), ...(annotations && { annotations }) },
+      },
       owner: { cluster: FILE_CLUSTER, namespace, name, uid, source },
       accounts: new Map([...ids].map((id) => [id, withEveryNamespace(id, given.get(id))])),
     };
   });
 }
 
+/**
+ * What stands for the generation that a cluster gives to a spec: what was confirmed for one spec is not for another.
+ * @returns 1 to 2^32
+ */
+const fingerprintOf = (spec: AmiPolicy['spec']): number =>
+  1 + createHash('sha256').update(JSON.stringify(spec)).digest().readUInt32BE();
+
 function withEveryNamespace(id: string, given: AwsAccount | undefined): AwsAccount {
   return {
     apiVersion: API_VERSION,
     kind: AWS_ACCOUNT.kind,
-    metadata: { name: id },
+    metadata: { name: id, ...(given?.metadata.labels && { labels: given.metadata.labels }) },
     spec: { ...(given?.spec ?? { readOnly: false }), namespaces: ['*'] },
   };
 }

@@ -9,7 +9,13 @@ export function planText(name: string, result: Result): string {
   const { status } = result.report;
   const { length } = set.versions;
   const versions = set.sources ? `${length} ${length === 1 ? 'version' : 'versions'}` : 'source images not seen';
-  const none = plan.blocked.some(({ effect }) => effect !== 'keeps') ? 'nothing can be done' : 'nothing to do';
+  const none = result.input.spec.suspend
+    ? 'suspended (spec.suspend)'
+    : plan.blocked.some(({ effect }) => effect !== 'keeps')
+      ? 'nothing can be done'
+      : isUnderWay(result)
+        ? 'under way'
+        : 'nothing to do';
   const due = plan.actions.length === 0 ? none : `${plan.actions.length} to do`;
   const sections: string[] = [`${name}: ${versions}, targets ready ${status.targetsReady ?? '0/0'}, ${due}`];
   if (plan.actions.length > 0) {
@@ -103,6 +109,10 @@ export function planJson(name: string, result: Result): object {
     status: { ...result.report.status, conditions: result.report.findings },
   };
 }
+
+/** Whether copies are being made, or what follows them is still to come. */
+export const isUnderWay = ({ decision, report }: Result): boolean =>
+  (report.status.pendingCopies ?? 0) > 0 || decision.plan.waits.some(({ until }) => until === undefined);
 
 /** Whether something stands in the way that only a person can put right. */
 export const isStuck = (result: Result): boolean =>

@@ -74,6 +74,7 @@ function inputOf(engine: Engine, request: Request, scene: Scene, fresh: Look): P
     owner,
     createdAt: Date.parse(creationTimestamp ?? '') || 0,
     deleting: deletionTimestamp !== undefined,
+    confirmation: String(generation),
     withdrawalConfirmed: annotations?.[CONFIRM_WITHDRAWAL_ANNOTATION] === String(generation),
     targets,
     rivals: request.rivals,

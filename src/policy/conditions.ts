@@ -31,7 +31,10 @@ export function conditionsOf(outcome: Outcome): Finding[] {
   if (!input.spec.suspend && !input.deleting) {
     add('AccessReady', 'access', ['AllTargetsReachable', `all ${input.targets.size} targets were observed`]);
     findings.push(sourceFinding(outcome, parts.get('source') as PartState));
-    add('Replicated', 'replication', ['AllCopiesReady', outcome.counts.summary]);
+    const { ready, wanted, summary } = outcome.counts;
+    const isUnseen = parts.get('replication')?.reason === undefined && ready < wanted;
+    if (isUnseen) findings.push(unseen(summary));
+    else add('Replicated', 'replication', ['AllCopiesReady', summary]);
     if (input.spec.sharing) add('Shared', 'sharing', ['SharedAsListed', sharedSummary(input.spec.sharing)]);
     if (input.spec.publish || (input.published && parts.get('publishing')?.reason !== undefined))
       add('Published', 'publishing', [
@@ -116,6 +119,13 @@ function list(texts: readonly string[]): string {
   return shown.length <= 5 ? shown.join('; ') : `${shown.slice(0, 5).join('; ')}; and ${shown.length - 5} more`;
 }
 
+const unseen = (summary: string): Finding => ({
+  type: 'Replicated',
+  status: 'Unknown',
+  reason: 'TargetsUnavailable',
+  message: cut(`${summary}; what is in the targets that AccessReady names could not be seen`),
+});
+
 function sharedSummary({ organizations = [], organizationalUnits = [] }: Sharing): string {
   const text = 'launch permissions are as the policy lists them';
   // ec2-facts 1.10
@@ -191,8 +201,8 @@ function rootOf(outcome: Outcome, parts: ReadonlyMap<Part, PartState>, findings:
         'True',
         'PlanPublished',
         due === 0
-          ? 'nothing would be done (spec.mode is Plan)'
-          : `${due} actions would be taken and are in status.plan; nothing is, because spec.mode is Plan`,
+          ? 'nothing would be done, and nothing is: this is a plan only'
+          : `${due} actions would be taken; nothing is, because this is a plan only (spec.mode: Plan, or amifleet plan)`,
       ),
     ];
   }

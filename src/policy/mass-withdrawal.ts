@@ -1,4 +1,5 @@
 import { CONFIRM_WITHDRAWAL_ANNOTATION } from '../api/group.ts';
+import { FILE_CLUSTER } from './identity.ts';
 import type { Pass } from './pass.ts';
 import { stagesOf } from './stages.ts';
 
@@ -25,8 +26,13 @@ export function massWithdrawals(pass: Pass): ReadonlyMap<string, string> {
   return found;
 }
 
-function describe({ owner }: Pass, family: string, withdrawn: number, all: number): string {
-  return `${withdrawn} of ${all} versions of family ${family} are withdrawn; nothing of them is retired until this is confirmed: kubectl annotate amipolicy ${owner.name} -n ${owner.namespace} --overwrite ${CONFIRM_WITHDRAWAL_ANNOTATION}=<metadata.generation>`;
+function describe({ owner, confirmation }: Pass, family: string, withdrawn: number, all: number): string {
+  const value = confirmation ?? '<metadata.generation>';
+  const how =
+    owner.cluster === FILE_CLUSTER
+      ? `write the annotation ${CONFIRM_WITHDRAWAL_ANNOTATION}: "${value}" into the policy in the file`
+      : `kubectl annotate amipolicy ${owner.name} -n ${owner.namespace} --overwrite ${CONFIRM_WITHDRAWAL_ANNOTATION}=${value}`;
+  return `${withdrawn} of ${all} versions of family ${family} are withdrawn; nothing of them is retired until this is confirmed: ${how}`;
 }
 
 /** Says so at once, not only when the first of them is due. Without stages nothing is in danger. */

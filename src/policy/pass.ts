@@ -39,6 +39,8 @@ export interface PlanInput {
   readonly deleting: boolean;
   /** The operator confirmed, for this generation of the spec, that so many versions are to be withdrawn. */
   readonly withdrawalConfirmed: boolean;
+  /** What the annotation must say to confirm it. Default: the words for the generation of the object. */
+  readonly confirmation?: string;
   /** Every target that matters: those of the spec, the source, and those where copies of this policy were found. */
   readonly targets: ReadonlyMap<TargetKey, TargetView>;
   /** The policies of this cluster with the same source; this one may be among them, and comes before none. */

@@ -53,7 +53,7 @@ export function report(input: PlanInput, decision: Decision, failures: readonly 
   const seen = new Lookups(decision.plan, failures);
   const wanted = decision.set.versions.filter(({ id }) => decision.standings.wanted.has(id));
   const targets = decision.standings.targets.map((target) => targetStatus(input, wanted, seen, target));
-  const counts = countsOf(decision.standings, targets);
+  const counts = countsOf(decision.standings, targets, decision.set.sources !== undefined);
   const outcome: Outcome = { ...decision, input, failures, counts };
   const plan = planStatus(outcome);
   return {
@@ -176,8 +176,11 @@ function progressOf(input: PlanInput, target: Target, copying: readonly Image[])
   return size === 0 ? undefined : `${Math.floor(done / size / 10) * 10}%`;
 }
 
-function countsOf(standings: Standings, targets: readonly TargetStatus[]): Counts {
-  const targetsReady = targets.filter(({ ready, wanted, problem }) => ready === wanted && problem === undefined).length;
+function countsOf(standings: Standings, targets: readonly TargetStatus[], sourcesSeen: boolean): Counts {
+  // Without the sources nobody knows what a target must hold.
+  const targetsReady = sourcesSeen
+    ? targets.filter(({ ready, wanted, problem }) => ready === wanted && problem === undefined).length
+    : 0;
   const ready = targets.reduce((sum, target) => sum + target.ready, 0);
   const wanted = targets.reduce((sum, target) => sum + target.wanted, 0);
   const versions = standings.wanted.size;

@@ -62,7 +62,7 @@ describe('a file that cannot be used says what is wrong, and where', () => {
       ['document 1: kind must be AmiPolicy or AwsAccount, not "ConfigMap"'],
     ],
     ['no kind', 'spec: {}\n', ['document 1: kind must be AmiPolicy or AwsAccount, not undefined']],
-    ['a text', 'hello\n', ['document 1: kind must be AmiPolicy or AwsAccount, not undefined']],
+    ['a text', 'hello\n', ['document 1: it is plain text or a number, and no document of Kubernetes']],
     [
       'another version',
       POLICY.replace('v1alpha1', 'v2'),

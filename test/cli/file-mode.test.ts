@@ -122,6 +122,36 @@ describe('a file', () => {
     expect(mutations).toEqual([]);
   });
 
+  it('selects accounts by the labels of its AwsAccounts', async () => {
+    const labelled = (tier: string): object => ({ ...role(), metadata: { name: OTHER_ACCOUNT, labels: { tier } } });
+    const selecting = policy({ ...SPEC, accountSelector: { matchLabels: { tier: 'prod' } } });
+    const [outside] = await once(write(selecting, labelled('dev')), 'nothing');
+    expect(outside?.report.status.targetsReady).toMatch(/\/2$/);
+    const [result] = await untilSettled(write(selecting, labelled('prod')));
+    expect(result?.report.status.targetsReady).toBe('4/4');
+  });
+
+  it('has a mass withdrawal confirmed for what it says now, and no longer', async () => {
+    const retention = { keepNewest: 1, deleteAfterDays: 0, minUnusedDays: 0 };
+    const excluding = (...exclude: string[]): object => ({
+      ...SPEC,
+      source: { ...SPEC.source, images: { ...SPEC.source.images, exclude } },
+      retention,
+    });
+    await untilSettled(write(policy({ ...SPEC, retention })));
+    const everything = ['web-1', 'web-2', 'web-3'];
+    const said = async (spec: object, annotations: object = {}): Promise<string | undefined> => {
+      const [result] = await once(write(policy(spec, { annotations })), 'nothing');
+      return result?.decision.plan.blocked.find(({ code }) => code === 'MassWithdrawal')?.message;
+    };
+    const [, key = '', value = ''] =
+      /annotation (\S+): "(\d+)"/.exec((await said(excluding(...everything))) ?? '') ?? [];
+    expect(key).toBe('amifleet.io/confirm-withdrawal');
+    expect(await said(excluding(...everything), { [key]: value })).toBeUndefined();
+    expect(await said(excluding(...everything, 'web-4'), { [key]: value })).toContain(key);
+    expect(await said(excluding(...everything), { [key]: '1' })).toContain(value);
+  });
+
   it('changes a source image only after its claim on it was read back', async () => {
     const written: string[] = [];
     aws.simulator.onMutation(({ action, parameters, region }) => {

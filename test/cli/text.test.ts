@@ -34,6 +34,27 @@ describe('a table', () => {
     ).toBe('ACTION     WHY\nCopyImage  missing\nTag');
   });
 
+  it('is wrapped at words in its last column where the terminal ends', () => {
+    const text = table(
+      ['action', 'why'],
+      [
+        ['CopyImage', 'wanted here and missing, because it is'],
+        ['Tag', 'x'],
+      ],
+      36,
+    );
+    expect(text.split('\n')).toEqual([
+      'ACTION     WHY',
+      'CopyImage  wanted here and missing,',
+      '           because it is',
+      'Tag        x',
+    ]);
+    // With too little room for that, lines are left to wrap where the terminal ends.
+    expect(table(['action', 'why'], [['CopyImage', 'wanted here and missing']], 20)).toContain(
+      'wanted here and missing',
+    );
+  });
+
   it('keeps every cell of every row, on a line of its own', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', 'b', '-', '/', '('), maxLength: 12 });
     fc.assert(

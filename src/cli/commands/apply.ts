@@ -10,8 +10,8 @@ import { isStuck, mayRetry, planText } from '../plan-text.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const HELP = `
-Without --yes everything is done but what cannot be undone: for deletions of images and snapshots you are asked at the end,
-and where there is nobody to ask they are left for another run.
+Without --yes everything is done but what takes images away: before images are disabled or deleted, and snapshots deleted, you
+are asked at the end, and where there is nobody to ask they are left for another run.
 With --wait the command stays until every copy is ready, and gives up after about ten minutes in which nothing
 that failed could be mended. retention.maxDeletionsPerDay counts for each run.
 Exit codes: 0 done, or with no --wait: begun; 1 something could not be done or needs a person; 130 and 143 stopped by a
@@ -24,7 +24,7 @@ export function applyCommand(): Command {
     .description('make AWS match the policies of a file')
     .requiredOption('-f, --file <path>', 'AmiPolicy and AwsAccount documents; - for standard input')
     .option('--wait', 'until every copy is ready and nothing is left to do')
-    .option('--yes', 'delete without asking')
+    .option('--yes', 'disable and delete without asking')
     .addOption(budgetShareOption())
     .addHelpText('after', HELP)
     .action(async (options: { file: string; wait?: boolean; yes?: boolean; budgetShare: number }) => {

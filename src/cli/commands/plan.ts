@@ -2,11 +2,11 @@ import { Command, Option } from 'commander';
 import { systemClock } from '../../ambient/clock.ts';
 import { awsEngine } from '../aws-engine.ts';
 import { beginRun, filePass, readPolicyFile, sweep } from '../file-mode.ts';
-import { isStuck, planJson, planText } from '../plan-text.ts';
+import { isStuck, isUnderWay, planJson, planText } from '../plan-text.ts';
 import { stopSignal } from '../stop-signal.ts';
 
 const HELP = `
-Exit codes: 0 nothing to do; 2 there are changes; 1 error, which is also what somebody must put right first: a selector
+Exit codes: 0 nothing to do; 2 there are changes, to be begun or under way; 1 error, which is also what somebody must put right first: a selector
 that matches no image, a region or account that cannot be used, a conflict with another policy. The plan is printed
 all the same.
 AWS by the usual environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, … An AwsAccount in the file says by which role
@@ -33,7 +33,7 @@ export function planCommand(): Command {
         await sweep(run);
         for (const policy of policies) {
           const result = await filePass(run, policy, { may: 'nothing', listing: run.begun });
-          changes ||= result.decision.plan.actions.length > 0;
+          changes ||= result.decision.plan.actions.length > 0 || isUnderWay(result);
           stuck ||= isStuck(result);
           if (options.output === 'json') plans.push(planJson(policy.label, result));
           else console.log(`${planText(policy.label, result)}\n`);
