@@ -185,8 +185,8 @@ export class AwsClients {
   }
 
   /**
-   * From now on a call that changes something is sent only while `mayWrite` says so. It is asked right before each is
-   * sent, however long it has waited for the rate budget (S10).
+   * From now on a call that changes something is sent only while `mayWrite` says so. It is asked when the call's turn has
+   * come, however long it has waited for the rate budget, and again when it is signed and goes out (S10).
    */
   fence(mayWrite: () => boolean): void {
     this.#mayWrite = mayWrite;
@@ -276,9 +276,27 @@ export class AwsClients {
         credentials: withoutCache(() => this.#credentials.forAccount(access)),
       });
       this.#watchTime(client);
+      this.#guardWrites(client, target);
       this.#clients.set(id, client);
     }
     return client;
+  }
+
+  /**
+   * Between the check before a call and its sending the SDK asks for keys and signs, in several turns of the event loop:
+   * a process that is frozen in one of them would send when it wakes up, long after the lease.
+   */
+  #guardWrites(client: EC2Client, target: Target): void {
+    client.middlewareStack.add(
+      (next, { commandName = '' }) =>
+        async (args) => {
+          const action = commandName.replace(/Command$/, '');
+          if (changes(action, args.input) && !this.#mayWrite()) throw notLeader(action, target);
+          return await next(args);
+        },
+      // The innermost: nothing is awaited any more between this and the sending.
+      { step: 'deserialize', priority: 'low', name: 'guardWrites' },
+    );
   }
 
   #sts(keys: KeySource, target: Target): StsApi {

@@ -97,6 +97,24 @@ const errorOf = async (call: Promise<unknown>): Promise<AwsError> => {
 };
 const sent = (action: string): typeof server.requests => server.requests.filter((request) => request.action === action);
 
+describe('a fence', () => {
+  it('stops what changes something before it is signed, and reads are none of its business', async () => {
+    server.on('DescribeImages', images);
+    clients.fence(() => false);
+    expect(await errorOf(clients.ec2(TARGET, OWN).send(tagging()))).toMatchObject({ code: 'NotLeader', certain: true });
+    expect(sent('CreateTags')).toEqual([]);
+    expect((await describeImages()).Images).toHaveLength(1);
+  });
+
+  it('stops it also when the lease ends while it is being signed', async () => {
+    let looks = 0;
+    clients.fence(() => ++looks === 1);
+    expect(await errorOf(clients.ec2(TARGET, OWN).send(tagging()))).toMatchObject({ code: 'NotLeader', certain: true });
+    expect(looks).toBe(2);
+    expect(sent('CreateTags')).toEqual([]);
+  });
+});
+
 describe('a call', () => {
   it('goes to the region of the target, signed by the own identity, and returns what EC2 answers', async () => {
     server.on('DescribeImages', images);

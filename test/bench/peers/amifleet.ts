@@ -6,7 +6,7 @@ import { systemRandom } from '../../../src/ambient/random.ts';
 import type { AmiPolicy } from '../../../src/api/ami-policy.ts';
 import { KubeSimulator } from '../../../src/simulator/kube/kube-simulator.ts';
 import { serveKube } from '../../../src/simulator/kube/serve.ts';
-import { HOME } from '../../moto/moto-server.ts';
+import { HOME, type Moto } from '../../moto/moto-server.ts';
 import { AmifleetProcess } from '../../process/amifleet-process.ts';
 import { until } from '../../process/until.ts';
 import { FRIENDS, KEEP_DAYS, OLD, REGIONS, SOURCE_REGION, TAGS, YOUNG } from './job.ts';
@@ -54,9 +54,13 @@ const AMI_POLICY = {
   },
 };
 
-/** The controller as a process, from its bundle, with an API server in this process. It goes on until it is stopped. */
+/**
+ * The controller as a process, from its bundle, with an API server in this process. It goes on until it is stopped.
+ * @param moto is looked at, past the proxy, to see whether all is done; `endpoint`: where the controller finds it
+ */
 export async function amifleet(
   bundle: string,
+  moto: Moto,
   endpoint: string,
 ): Promise<Tool & { readonly restart: () => Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'amifleet-peers-'));
@@ -74,10 +78,12 @@ export async function amifleet(
   send('POST', '/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'platform' } });
   send('POST', `${GROUP}/awsaccounts`, ACCOUNT);
   send('POST', `${GROUP}/namespaces/platform/amipolicies`, AMI_POLICY);
-  const isDone = (): boolean => {
+  const isDone = async (): Promise<boolean> => {
     const { status } = JSON.parse(send('GET', POLICY)) as AmiPolicy;
     const ready = status?.conditions?.find(({ type }) => type === 'Ready');
-    return ready?.status === 'True' && status?.plan === undefined;
+    if (ready?.status !== 'True' || status?.plan !== undefined) return false;
+    // A policy is ready while snapshots of images that are gone still wait for their time.
+    return (await moto.snapshots(SOURCE_REGION)).length === YOUNG;
   };
   let running: AmifleetProcess | undefined;
   const run = async (): Promise<void> => {

@@ -88,7 +88,7 @@ async function byCustodian(moto: Moto, python: string, delayMs: number): Promise
 async function byAmifleet(moto: Moto, bundle: string, delayMs: number): Promise<Runs & { readonly anew: Run }> {
   await moto.reset(fleet(Date.now()));
   const proxy = await recordingProxy(moto.endpoint, delayMs);
-  const tool = await amifleet(bundle, proxy.url);
+  const tool = await amifleet(bundle, moto, proxy.url);
   const checked = async (): Promise<void> => {
     if (!isRight(await standing(moto))) throw new Error(`amifleet left ${JSON.stringify(await standing(moto))}`);
   };
