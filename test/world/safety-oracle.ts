@@ -48,7 +48,7 @@ export class SafetyOracle {
   readonly #policies = new Map<string, AmiPolicy>();
   readonly #nodeClasses = new Map<string, KubeDocument>();
 
-  constructor(aws: Simulator, kube: KubeSimulator, clock: Clock) {
+  constructor(aws: Pick<Simulator, 'onMutation'>, kube: KubeSimulator, clock: Clock) {
     kube.onWrite(({ resource, before, after }) => {
       if (resource === 'amipolicies.amifleet.io') this.#remember(before, after);
       if (resource === 'ec2nodeclasses.karpenter.k8s.aws') {
