@@ -7,7 +7,7 @@ import type { EventRecorder } from '../kube/event-recorder.ts';
 import { ensureFinalizer, removeFinalizer } from '../kube/finalizer.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { KubeObject, ResourceClient } from '../kube/resource-client.ts';
-import { writeStatus } from '../kube/status-writer.ts';
+import { withOwnWrites, writeStatus } from '../kube/status-writer.ts';
 import type { Failure } from '../policy/failure.ts';
 import { onceForEach } from '../policy/once-for-each.ts';
 import type { Action } from '../policy/plan.ts';
@@ -44,7 +44,8 @@ export class KubePolicyStore implements PolicyStore {
   }
 
   get(key: string): AmiPolicy | undefined {
-    return this.#policyView.store.get(key);
+    const stored = this.#policyView.store.get(key);
+    return stored && withOwnWrites(this.#policies, stored);
   }
 
   all(): readonly AmiPolicy[] {

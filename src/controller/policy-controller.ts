@@ -24,7 +24,7 @@ import type { Shard } from './shard.ts';
 
 /** What the controller sees of Kubernetes: the reflectors' stores, and live reads and writes. */
 export interface PolicyStore {
-  /** The policy as last seen; undefined when it is gone. */
+  /** The policy as last seen, or as we have written it since; undefined when it is gone. */
   get(key: string): AmiPolicy | undefined;
   /** All policies; the same array until one of them changes. */
   all(): readonly AmiPolicy[];

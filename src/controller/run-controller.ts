@@ -9,7 +9,7 @@ import { removeFinalizer } from '../kube/finalizer.ts';
 import { keyOf } from '../kube/kube-object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import { type KubeObject, ResourceClient } from '../kube/resource-client.ts';
-import { writeStatus } from '../kube/status-writer.ts';
+import { withOwnWrites, writeStatus } from '../kube/status-writer.ts';
 import type { Transport } from '../kube/transport.ts';
 import { WorkQueue } from '../kube/work-queue.ts';
 import type { Orphan } from '../policy/orphans.ts';
@@ -95,7 +95,10 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   const accountController = new AccountController(
     engine,
     {
-      get: (name) => accountView.store.get(name),
+      get: (name) => {
+        const stored = accountView.store.get(name);
+        return stored && withOwnWrites(accounts, stored);
+      },
       livePolicies: () => new Set(store.all().map(({ metadata }) => metadata.uid ?? '')),
       writeStatus: async (account, status) => {
         await writeStatus(accounts, account, status);

@@ -34,7 +34,7 @@ const memories = new WeakMap<object, Memory<unknown>>();
  * what other managers own beside it stays.
  *
  * Nothing is sent when the object shows that status already. A condition whose `status` has not changed keeps its
- * `lastTransitionTime`, whatever the new one says, so that passing time alone never causes a write. `object` may come
+ * `lastTransitionTime`, whatever the new one says, so that passing time alone never causes a write; no time goes back. `object` may come
  * from a cache: where our own last write is not in it yet, that write is what counts. Otherwise going from A to B and
  * at once back to A would leave B for good.
  * Every write carries the resourceVersion that it was decided on, because that is the only way to be sure of the object:
@@ -73,6 +73,14 @@ export async function writeStatus<T extends KubeObject & { readonly status?: unk
     if (isNotFound(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * An object from a cache as it is since our own last write of its status, where the cache is behind that: who decides on
+ * what the status said (a count, a time of transition) must not decide on what it said before.
+ */
+export function withOwnWrites<T extends KubeObject>(client: ResourceClient<T>, object: T): T {
+  return latestOf(memoryOf(client), object);
 }
 
 function memoryOf<T extends KubeObject>(client: ResourceClient<T>): Memory<T> {
@@ -136,8 +144,10 @@ function withTransitionTimes(next: unknown, before: unknown): unknown {
     ...next,
     conditions: conditions.map((condition) => {
       const earlier = known.get(condition.type);
-      const kept = earlier?.status === condition.status ? earlier : condition;
-      return { ...condition, lastTransitionTime: kept.lastTransitionTime };
+      if (!earlier) return condition;
+      // Who decided by an older status gives an older time, and time does not go back.
+      const isKept = earlier.status === condition.status || condition.lastTransitionTime < earlier.lastTransitionTime;
+      return isKept ? { ...condition, lastTransitionTime: earlier.lastTransitionTime } : condition;
     }),
   };
 }

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/ambient/random.ts';
 import { VirtualClock } from '../../src/ambient/virtual-clock.ts';
@@ -258,3 +259,107 @@ describe('stopping', () => {
     expect(events()).toHaveLength(1);
   });
 });
+
+describe('whatever is recorded', () => {
+  const subject = fc.constantFrom('a', 'b');
+  const reason = fc.constantFrom('Copied', 'Shared', 'Deleted');
+  const step = fc.oneof(
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('record' as const), subject, reason }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('wait' as const),
+        ms: fc.constantFrom(1_000, 40_000, MINUTE, 4 * MINUTE, 11 * MINUTE),
+      }),
+    },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const), status: fc.constantFrom(409, 500, 503) }) },
+  );
+  type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+  /** Plays the steps, and sends everything that waits. What happened by content: how often, as `record` was called. */
+  async function play(steps: readonly Step[]): Promise<{ readonly runs: string[]; readonly failed: number }> {
+    const last = new Map<string, { at: number; count: number }>();
+    const runs: { readonly id: string; count: number }[] = [];
+    let failed = 0;
+    for (const now of steps) {
+      if (now.do === 'wait') {
+        await clock.advance(now.ms);
+      } else if (now.do === 'fail') {
+        api.interferences.push({ kind: 'status', status: now.status, reason: 'InternalError' });
+        failed++;
+      } else {
+        const id = `${now.subject} ${now.reason}`;
+        recorder.record({ ...SUBJECT, name: now.subject, uid: now.subject }, { ...COPIED, reason: now.reason });
+        const before = last.get(id);
+        // Ten quiet minutes, and the same is news again.
+        if (before && clock.monotonic() - before.at < 10 * MINUTE) before.count++;
+        else runs.push((last.set(id, { at: 0, count: 1 }), { id, count: 0 }));
+        const current = last.get(id);
+        const run = runs.findLast((each) => each.id === id);
+        if (!current || !run) continue;
+        current.at = clock.monotonic();
+        run.count = current.count;
+      }
+    }
+    await clock.advance(2 * MINUTE);
+    await recorder.stop();
+    return { runs: runs.map(({ id, count }) => `${id} ${count}`).toSorted(), failed };
+  }
+
+  const told = (): string[] =>
+    events()
+      .map(({ regarding, reason, series }) => {
+        const { count = 1 } = (series ?? {}) as { readonly count?: number };
+        return `${(regarding as EventSubject).name} ${String(reason)} ${count}`;
+      })
+      .toSorted();
+
+  function anew(): void {
+    clock = new VirtualClock(EPOCH, soon);
+    api = new ObjectApi();
+    troubles = [];
+    recorder = new EventRecorder(api, {
+      clock,
+      random: seededRandom(1),
+      component: 'amifleet',
+      onTrouble: (error) => troubles.push(error),
+    });
+  }
+
+  it('is told once for each spell without ten quiet minutes, and counted in full', async () => {
+    const calm = fc.array(step, { maxLength: 30 }).map((steps) => steps.filter((now) => now.do !== 'fail'));
+    await fc.assert(
+      fc.asyncProperty(calm, async (steps) => {
+        anew();
+        const { runs } = await play(steps);
+        expect(told()).toEqual(runs);
+        expect(troubles).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is never told more often than it happened, and each request that failed is reported once', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        anew();
+        const { failed } = await play(steps);
+        const happened = (id: string): number =>
+          steps.filter((now) => now.do === 'record' && `${now.subject} ${now.reason}` === id).length;
+        const sums = new Map<string, number>();
+        for (const line of told()) {
+          const [name, reason, count] = line.split(' ');
+          sums.set(`${name} ${reason}`, (sums.get(`${name} ${reason}`) ?? 0) + Number(count));
+        }
+        expect([...sums].filter(([id, sum]) => sum > happened(id))).toEqual([]);
+        expect(troubles).toHaveLength(failed - api.interferences.length);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});
+
+/** All of this world runs on promises alone. */
+async function soon(): Promise<void> {
+  for (let i = 0; i < 3; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+}

@@ -1,7 +1,8 @@
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../../src/kube/kube-object.ts';
 import { ResourceClient } from '../../src/kube/resource-client.ts';
-import { writeStatus } from '../../src/kube/status-writer.ts';
+import { withOwnWrites, writeStatus } from '../../src/kube/status-writer.ts';
 import { THING } from './fake-api.ts';
 import { ObjectApi } from './object-api.ts';
 
@@ -131,6 +132,12 @@ describe('transition times', () => {
     ]);
   });
 
+  it('do not go back, though what was decided on was older than what is there', async () => {
+    await writeStatus(client, live(), conditions(condition('Ready', 'False', FEBRUARY)));
+    await writeStatus(client, live(), conditions(condition('Ready', 'True', JANUARY)));
+    expect(live().status?.conditions).toMatchObject([{ status: 'True', lastTransitionTime: FEBRUARY }]);
+  });
+
   it('stay when only the message changes, which is written', async () => {
     await writeStatus(client, live(), conditions(condition('Ready', 'False', JANUARY, 'one')));
     await writeStatus(client, live(), conditions(condition('Ready', 'False', FEBRUARY, 'two')));
@@ -175,6 +182,24 @@ describe('with an object from a cache that is behind', () => {
     await writeStatus(client, cached, conditions(condition('Ready', 'True', JANUARY)));
     await writeStatus(client, cached, { ...conditions(condition('Ready', 'True', FEBRUARY)), ready: 1 });
     expect(live().status?.conditions).toMatchObject([{ lastTransitionTime: JANUARY }]);
+  });
+});
+
+describe('an object from a cache', () => {
+  it('is shown with what we have written since, and as it is once the cache is ahead of that', async () => {
+    const cached = live();
+    await writeStatus(client, cached, { ready: 1 });
+    expect(withOwnWrites(client, cached).status).toEqual({ ready: 1 });
+    const ahead = api.put(PATH, { status: { ready: 7 } }) as unknown as Reported;
+    expect(withOwnWrites(client, ahead)).toBe(ahead);
+  });
+
+  it('that was made anew under its name is not shown with what the one before said', async () => {
+    const cached = live();
+    await writeStatus(client, cached, { ready: 1 });
+    api.remove(PATH);
+    const anew = api.put(PATH, {}) as unknown as Reported;
+    expect(withOwnWrites(client, anew)).toBe(anew);
   });
 });
 
@@ -228,4 +253,62 @@ it('a write that failed is not taken for one that happened', async () => {
   await expect(writeStatus(client, cached, { ready: 1 })).rejects.toMatchObject({ reason: 'Unreachable' });
   await writeStatus(client, cached, { ready: 1 });
   expect(live().status).toEqual({ ready: 1 });
+});
+
+describe('whatever is written, by whom and from however old a copy', () => {
+  const ours = fc.record({ ready: fc.nat(2), isReady: fc.boolean(), message: fc.constantFrom('x', 'y') });
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.record({ do: fc.constant('write' as const), ours, behind: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('others' as const), size: fc.nat(5) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('conflict' as const), size: fc.nat(5) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const) }) },
+  );
+
+  it('what was written last is there, what is no difference is not sent, and times move with the condition alone', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+        api = new ObjectApi();
+        client = new ResourceClient<Reported>(api, THING);
+        api.put(PATH, { spec: { size: 1 } });
+        /** Every state of the object that a cache may still show. */
+        const seen: Reported[] = [live()];
+        let expected: Status | undefined;
+        const checked: object[] = [];
+        const wanted: object[] = [];
+        let time = 0;
+        for (const now of steps) {
+          if (now.do === 'others') {
+            api.put(PATH, { spec: { size: now.size } });
+          } else if (now.do === 'conflict') {
+            api.interferences.push({ kind: 'first', happens: () => api.put(PATH, { spec: { size: now.size + 10 } }) });
+          } else if (now.do === 'fail') {
+            api.interferences.push({ kind: 'status', status: 500, reason: 'InternalError' });
+          } else {
+            const { ready, isReady, message } = now.ours;
+            const at = new Date(++time * 1000).toISOString();
+            const status = isReady ? 'True' : 'False';
+            const before = expected?.conditions?.[0];
+            const lastTransitionTime = before?.status === status ? before.lastTransitionTime : at;
+            const next = { ready, ...conditions(condition('Ready', status, lastTransitionTime, message)) };
+            const isDifferent = JSON.stringify(next) !== JSON.stringify(expected);
+            const cached = seen[Math.max(0, seen.length - 1 - now.behind)] ?? live();
+            const given = { ready, ...conditions(condition('Ready', status, at, message)) };
+            const isCalm = api.interferences.length === 0;
+            const sentBefore = api.requests.length;
+            const written = await writeStatus(client, cached, given).catch(() => undefined);
+            // What failed was not written, and the next pass writes it.
+            if (!written) continue;
+            expected = next;
+            // A copy from before a write of others meets a conflict, and is read again: three requests.
+            const most = isCalm ? (isDifferent ? 3 : 0) : 15;
+            checked.push({ is: live().status, tooMany: api.requests.length - sentBefore > most });
+            wanted.push({ is: expected, tooMany: false });
+          }
+          seen.push(live());
+        }
+        expect(checked).toEqual(wanted);
+      }),
+      { numRuns: 300 },
+    );
+  });
 });

@@ -7,13 +7,17 @@ import { makePlan } from '../../src/policy/make-plan.ts';
 import type { PlanInput } from '../../src/policy/pass.ts';
 import { type Report, report } from '../../src/policy/report.ts';
 import { isoTime, TAG } from '../../src/policy/tags.ts';
+import { brokenBy } from './broken-by.ts';
 import { AWAY, AWAY_EU, ami, daysAgo, EU, NOW, OWNER, PARTNER, SOURCE, spec, World } from './world.ts';
 
 type Policy = PlanInput['spec'];
 
 function reported(world: World, policy: Policy = spec(), more: Partial<PlanInput> = {}): Report {
   const input = world.input(policy, more);
-  return report(input, makePlan(input), []);
+  const made = report(input, makePlan(input), []);
+  const broken = brokenBy(made.findings);
+  if (broken.length > 0) throw new Error(`tools would misread this status: ${broken.join('; ')}`);
+  return made;
 }
 
 /** `Ready=False/Copying Reconciling=True/Progressing`: the root conditions of a report. */

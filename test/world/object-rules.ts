@@ -1,6 +1,5 @@
-import type { Condition } from '../../src/api/conditions.ts';
-import type { PolicyStatus } from '../../src/api/policy-status.ts';
 import type { KubeDocument } from '../../src/simulator/kube/document.ts';
+import { kstatusRules, type Standing } from '../api/kstatus-rules.ts';
 
 /** What the simulated AWS gives out and what worlds are seeded with that must show up nowhere. */
 const SECRETS = /amifleet-prod|session-A[A-Z0-9]+|secret-A[A-Z0-9]+|AKIASIM|ASIASIM/;
@@ -28,30 +27,14 @@ export function judgeWrite(
   const foreign = (document: KubeDocument): string =>
     (document.metadata.finalizers ?? []).filter((each) => !each.startsWith('amifleet.io/')).join();
   if (foreign(before) !== foreign(after)) found.push(`S13: finalizers of others on ${name} were written`);
-  const status = after['status'] as PolicyStatus | undefined;
-  if (status && JSON.stringify(status) !== JSON.stringify(before['status']))
-    found.push(...statusRules(name, after, status));
+  const status = after['status'];
+  if (status === undefined || JSON.stringify(status) === JSON.stringify(before['status'])) return found;
+  if (JSON.stringify(status).length > MOST_STATUS_BYTES) found.push(`the status of ${name} is too large`);
+  for (const broken of kstatusRules(standingOf(after), standingOf(before))) found.push(`S11: ${name}: ${broken}`);
   return found;
 }
 
-/** S11: what kstatus and its like must be able to rely on. */
-function* statusRules(name: string, { metadata }: KubeDocument, status: PolicyStatus): Generator<string> {
-  const of = (type: string): Condition | undefined => status.conditions?.find((each) => each.type === type);
-  if (JSON.stringify(status).length > MOST_STATUS_BYTES) yield `the status of ${name} is too large`;
-  if (status.observedGeneration > (metadata.generation ?? 0)) yield `S11: ${name} observed a generation to come`;
-  if (!status.conditions) return;
-  const ready = of('Ready');
-  const reconciling = of('Reconciling');
-  const stalled = of('Stalled');
-  if (!ready) yield `S11: ${name} has no condition Ready`;
-  if (reconciling && reconciling.status !== 'True') yield `S11: Reconciling of ${name} is there and not True`;
-  if (stalled && stalled.status !== 'True') yield `S11: Stalled of ${name} is there and not True`;
-  if (reconciling && stalled) yield `S11: ${name} is reconciling and stalled at once`;
-  if (ready?.status === 'True' && (reconciling || stalled))
-    yield `S11: ${name} is ready and ${reconciling ? 'reconciling' : 'stalled'}`;
-  for (const condition of status.conditions) {
-    if (condition.message === '') yield `S11: ${condition.type} of ${name} says nothing`;
-    if (condition.observedGeneration !== status.observedGeneration)
-      yield `S11: ${condition.type} of ${name} speaks of another generation`;
-  }
-}
+const standingOf = (document: KubeDocument): Standing => ({
+  metadata: document.metadata,
+  status: document['status'] as Standing['status'],
+});
