@@ -1,4 +1,5 @@
 import type { AmiPolicy } from '../api/ami-policy.ts';
+import type { AwsAccount } from '../api/aws-account.ts';
 import type { ActOutcome, DestructiveAct } from '../aws/audit.ts';
 import type { Reflector } from '../kube/reflector.ts';
 import type { KubeObject } from '../kube/resource-client.ts';
@@ -22,6 +23,8 @@ export interface Parts {
   readonly views: Readonly<Record<ControllerName, Pick<Reflector<KubeObject>, 'lastContact' | 'restarts'>>>;
   /** The policies as they were last seen, with their status. */
   readonly policies: () => Iterable<AmiPolicy>;
+  /** The accounts as they were last seen, with their status. */
+  readonly accounts: () => Iterable<AwsAccount>;
   /** Whether this replica is the one that works. */
   readonly leads: () => boolean;
 }

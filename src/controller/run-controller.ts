@@ -133,6 +133,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     queues: { amipolicy: policyQueue, awsaccount: accountQueue },
     views: { amipolicy: policyView, awsaccount: accountView },
     policies: () => store.all().filter(shard),
+    accounts: () => accountView.store.all().filter(shard),
     leads: () => turn.mayWrite(),
   });
   policyView.start();

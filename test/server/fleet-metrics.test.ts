@@ -1,6 +1,7 @@
 import { Registry } from '@prometheus-io/client';
 import { expect, it } from 'vitest';
 import type { AmiPolicy } from '../../src/api/ami-policy.ts';
+import type { AwsAccount } from '../../src/api/aws-account.ts';
 import type { Parts } from '../../src/controller/observer.ts';
 import { fleetMetrics } from '../../src/server/metrics/fleet-metrics.ts';
 
@@ -13,7 +14,11 @@ const blockedFor = (reasons: readonly string[]): AmiPolicy =>
 
 async function blocked(policies: readonly AmiPolicy[], leads = true): Promise<Map<string, number>> {
   const registry = new Registry();
-  const parts: Pick<Parts, 'policies' | 'leads'> = { policies: () => policies, leads: () => leads };
+  const parts: Pick<Parts, 'policies' | 'accounts' | 'leads'> = {
+    policies: () => policies,
+    accounts: () => [],
+    leads: () => leads,
+  };
   fleetMetrics(
     registry,
     () => parts as Parts,
@@ -42,4 +47,26 @@ it('however many reasons AWS invents, they are two hundred series and one for al
   expect(counted.size).toBe(201);
   expect(counted.get('Invented0')).toBe(2);
   expect(counted.get('Other')).toBe(801);
+});
+
+it('counts what nobody cleans up in each account, as far as it was found out', async () => {
+  const registry = new Registry();
+  const account = (name: string, orphanCount?: number): AwsAccount =>
+    ({ metadata: { name }, status: { orphanCount } }) as unknown as AwsAccount;
+  const accounts = [account('111122223333', 2), account('222233334444', 0), account('333344445555')];
+  const parts: Pick<Parts, 'policies' | 'accounts' | 'leads'> = {
+    policies: () => [],
+    accounts: () => accounts,
+    leads: () => true,
+  };
+  fleetMetrics(
+    registry,
+    () => parts as Parts,
+    () => 0,
+  );
+  const metric = await registry.getSingleMetric<'account'>('amifleet_orphans')?.get();
+  expect(metric?.values.map(({ labels, value }) => [labels.account, value])).toEqual([
+    ['111122223333', 2],
+    ['222233334444', 0],
+  ]);
 });

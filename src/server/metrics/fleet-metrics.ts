@@ -79,6 +79,15 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
     },
   });
   pulledGauge(registry, {
+    name: 'amifleet_orphans',
+    help: 'Snapshots and failed copies that no policy cleans up any more: status.orphanCount of each AwsAccount that has one.',
+    labelNames: ['account'],
+    read: function* (): Generator<Series> {
+      for (const { metadata, status } of leader()?.accounts() ?? [])
+        if (status?.orphanCount !== undefined) yield [{ account: metadata.name }, status.orphanCount];
+    },
+  });
+  pulledGauge(registry, {
     name: 'amifleet_images_managed',
     help: 'Copies of this cluster, those that are under way included, for each target that has some.',
     ...each(({ images }) => images),
