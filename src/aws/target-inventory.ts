@@ -223,10 +223,10 @@ export class TargetInventory {
     };
   }
 
-  /** How many images are being made, whoever began them; those whose copying has just begun among them. */
-  get copiesUnderWay(): number {
+  /** The images that are being made, whoever began them; those whose copying has just begun among them. */
+  get pendingImages(): readonly Image[] {
     const { images, begun } = this.#listing ?? NOTHING;
-    return indexOf(this.overlay.images(images, begun)).unfinished.filter(({ state }) => state === 'pending').length;
+    return indexOf(this.overlay.images(images, begun)).unfinished.filter(({ state }) => state === 'pending');
   }
 
   /** One image as `view` shows it. */

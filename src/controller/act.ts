@@ -1,7 +1,7 @@
 import { execute } from '../aws/executor.ts';
 import type { OpenTarget } from '../aws/inventories.ts';
 import type { Failure } from '../policy/failure.ts';
-import type { Target } from '../policy/model.ts';
+import type { Image, Target } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
 import { type Admitted, admit } from './admission.ts';
 import type { Engine } from './engine.ts';
@@ -12,12 +12,13 @@ type Open = (target: Target) => OpenTarget;
 /** Step "schedule". */
 export function scheduled(
   engine: Engine,
-  { owner, priority = 'normal' }: Request,
+  { owner, priority = 'normal', isOurs = () => true }: Request,
   due: readonly Action[],
   open: Open,
 ): Admitted {
   const { copiesInFlight } = engine.limits;
-  return admit(engine.clients.budget, due, { flow: owner.uid, priority, copiesInFlight, open });
+  const pending = (target: Target): readonly Image[] => open(target).inventory.pendingImages;
+  return admit(engine.clients.budget, due, { flow: owner.uid, priority, copiesInFlight, pending, isOurs });
 }
 
 /** What came of acting. */

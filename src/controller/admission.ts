@@ -1,9 +1,8 @@
-import type { OpenTarget } from '../aws/inventories.ts';
 import type { Permit } from '../aws/permit.ts';
 import type { Priority } from '../aws/priority.ts';
-import type { RateBudget } from '../aws/rate-budget.ts';
+import type { Ceiling, RateBudget } from '../aws/rate-budget.ts';
 import type { DelayedLane } from '../policy/delay.ts';
-import type { Target } from '../policy/model.ts';
+import type { Image, Target } from '../policy/model.ts';
 import type { Action } from '../policy/plan.ts';
 import { type Lane, schedule } from '../policy/schedule.ts';
 
@@ -14,7 +13,10 @@ export interface Applicant {
   readonly priority: Priority;
   /** How many copies EC2 lets run into a target at a time, for everybody in the account. */
   readonly copiesInFlight: number;
-  readonly open: (target: Target) => OpenTarget;
+  /** The images that are being made in a target. */
+  readonly pending: (target: Target) => readonly Image[];
+  /** Which of them were begun by this controller, for whatever policy. */
+  readonly isOurs: (image: Image) => boolean;
 }
 
 /** What of a plan may be carried out now. */
@@ -59,15 +61,19 @@ export function admit(budget: RateBudget, due: readonly Action[], applicant: App
 
 const nameOf = ({ target, action }: Lane): string => `${target.account}/${target.region} ${action}`;
 
-/** All policies together, and whatever others copy with our tags; what we do not see is what the rest of the quota is for. */
+/**
+ * The own part of the quota is for all policies of this controller together. What others have begun, as far as it can be
+ * seen, is theirs, as long as the whole quota is not exceeded; the rest of the quota is for what cannot be seen.
+ */
 function ceilingOf(
   budget: RateBudget,
   { target, action }: Lane,
-  { copiesInFlight, open }: Applicant,
-): { readonly most: number; readonly running: number } | undefined {
+  { copiesInFlight, pending, isOurs }: Applicant,
+): Ceiling | undefined {
   if (action !== 'CopyImage') return undefined;
-  return {
-    most: Math.max(1, Math.floor(copiesInFlight * budget.share)),
-    running: open(target).inventory.copiesUnderWay,
-  };
+  const all = pending(target);
+  const running = all.filter(isOurs).length;
+  const ofOthers = all.length - running;
+  const part = Math.max(1, Math.floor(copiesInFlight * budget.share));
+  return { most: Math.max(0, Math.min(part, copiesInFlight - ofOthers)), running };
 }

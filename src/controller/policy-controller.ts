@@ -7,9 +7,10 @@ import type { Audit } from '../aws/audit.ts';
 import type { CallOptions } from '../aws/aws-clients.ts';
 import type { Failure } from '../policy/failure.ts';
 import { claimantIn, type Owner } from '../policy/identity.ts';
+import type { Image } from '../policy/model.ts';
 import { onceForEach } from '../policy/once-for-each.ts';
 import type { Action } from '../policy/plan.ts';
-import { isoTime } from '../policy/tags.ts';
+import { isoTime, TAG } from '../policy/tags.ts';
 import { deletedOn, withDeleted } from './deletion-ledger.ts';
 import type { Engine } from './engine.ts';
 import { invalidStatus } from './invalid-policy.ts';
@@ -113,6 +114,7 @@ export class PolicyController {
       nodeClasses: this.#nodeClasses,
       deletedToday: deletedOn(this.#engine.clients.time.now(), deletions),
       readOnly: this.#readOnly,
+      isOurs: (image) => this.#isOurs(image),
       fresh,
       ...(priority && { priority }),
     };
@@ -139,6 +141,13 @@ export class PolicyController {
     }
     await this.#store.writeStatus(policy, this.#status(policy, result, deletions));
     return this.#next(result, owner);
+  }
+
+  /** Of this cluster, and not of a policy that another shard works on. */
+  #isOurs({ tags }: Image): boolean {
+    if (tags[TAG.cluster] !== this.#cluster) return false;
+    const policy = this.#store.get(tags[TAG.policy] ?? '');
+    return policy === undefined || this.#shard(policy);
   }
 
   ownerOf(policy: AmiPolicy): Owner {

@@ -9,7 +9,7 @@ import { type DelayedLane, withDelays } from '../policy/delay.ts';
 import type { Failure } from '../policy/failure.ts';
 import type { Owner } from '../policy/identity.ts';
 import type { Decision } from '../policy/make-plan.ts';
-import { type Target, type TargetKey, type TargetView, targetKey } from '../policy/model.ts';
+import { type Image, type Target, type TargetKey, type TargetView, targetKey } from '../policy/model.ts';
 import type { PlanInput, Rival } from '../policy/pass.ts';
 import type { Action } from '../policy/plan.ts';
 import { type Report, report } from '../policy/report.ts';
@@ -37,6 +37,11 @@ export interface Request {
   readonly scope?: Scope;
   /** Undefined where there is no cluster (file mode). */
   readonly nodeClasses?: Pick<NodeClasses, 'read'>;
+  /**
+   * Whether an image that is being made was begun by this controller, for whatever policy, and so uses up its part of the
+   * quota. Default: each counts.
+   */
+  readonly isOurs?: (image: Image) => boolean;
   /** What of the world may be remembered from before. */
   readonly fresh: Freshness;
   /** Of all calls to AWS. Default: normal. */
