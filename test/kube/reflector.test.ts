@@ -448,6 +448,9 @@ describe('whatever happens', () => {
     fc.constantFrom<Fault>(
       { kind: 'lines', lines: ['garbage'] },
       { kind: 'lines', lines: ['{"type":"ERROR","object":{"kind":"Status","code":500}}'] },
+      // Of a server that lags behind: from before all that was ever listed.
+      { kind: 'lines', lines: [lineOf('MODIFIED', 'uid-1', 50), lineOf('DELETED', 'uid-1', 51)] },
+      { kind: 'lines', lines: [lineOf('ADDED', 'uid-of-before', 52)] },
     ),
   );
   const event = fc.oneof(
@@ -503,7 +506,40 @@ describe('whatever happens', () => {
       { numRuns: 150 },
     );
   }, 60_000);
+
+  it('stopped at any moment it leaves no watch and no timer, and tells nothing more', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { maxLength: 12 }), fc.integer(), async (events, seed) => {
+        const clock = new VirtualClock(0, soon);
+        const api = new FakeApi(clock);
+        const reflector = new Reflector(new ResourceClient<Thing>(api, THING), { clock, random: seededRandom(seed) });
+        let told = 0;
+        reflector.onChange(() => told++);
+        reflector.start();
+        for (const step of events) {
+          if (step.do === 'put') api.put(step.name, step.value);
+          if (step.do === 'remove') api.remove(step.name);
+          if (step.do === 'compact') api.compact();
+          if (step.do === 'listFault') api.listFaults.push(step.fault);
+          if (step.do === 'watchFault') api.watchFaults.push(step.fault);
+          if (step.do === 'wait') await clock.advance(step.ms);
+        }
+        const [before, calls] = [told, api.calls.length];
+        await reflector.stop();
+        expect(clock.untilNext()).toBeUndefined();
+        api.put('a', 10);
+        await clock.advance(60 * MINUTE);
+        expect({ told, calls: api.calls.length, open: api.openWatches }).toEqual({ told: before, calls, open: 0 });
+      }),
+      { numRuns: 150 },
+    );
+  }, 60_000);
 });
+
+function lineOf(type: string, uid: string, version: number): string {
+  const metadata = { name: 'a', namespace: 'ns', uid, resourceVersion: String(version) };
+  return JSON.stringify({ type, object: { apiVersion: 'test.io/v1', kind: 'Thing', metadata, value: 99 } });
+}
 
 /** Applies a change as a consumer would, and complains when it does not fit what was told before. */
 function follow(told: Map<string, Thing>, { kind, key, object, before }: Change<Thing>): void {
