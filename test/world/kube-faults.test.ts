@@ -78,13 +78,19 @@ describe('faults of the API server', () => {
     expect(await run(disturb)).toEqual(await reference);
   });
 
-  it('silence for ten minutes in the middle: nothing is lost and nothing is done twice', async () => {
-    const silence = (world: World): void => {
-      world.kube.silenceWatches();
-      world.kube.setFaults([{ kind: 'silent-before', times: 1e6 }]);
-    };
-    expect(await run(silence, undefined, 10 * MINUTE)).toEqual(await reference);
-  });
+  it.each([
+    ['says nothing', 'silent-before', (world: World) => world.kube.silenceWatches()],
+    ['is gone', 'reset-before', (world: World) => world.kube.cutWatches()],
+  ] as const)(
+    'an API server that %s for ten minutes: nothing is lost and nothing is done twice',
+    async (_, kind, end) => {
+      const away = (world: World): void => {
+        end(world);
+        world.kube.setFaults([{ kind, times: 1e6 }]);
+      };
+      expect(await run(away, undefined, 10 * MINUTE)).toEqual(await reference);
+    },
+  );
 
   it('a controller that starts while the API server is down begins when it is there', async () => {
     const world = begin([POLICY], { seed: seedOf({ copySeconds: [5, 10] }) });
