@@ -28,7 +28,10 @@ export interface ElectionOptions {
   readonly durationMs?: number;
   /** How long after its last renewal the leader goes on acting. Default 10,000; it must be less than `durationMs`. */
   readonly renewDeadlineMs?: number;
-  /** Between two looks at the lease. Default 2,000. */
+  /**
+   * Between two renewals. Default 2,000. Who waits for the lease looks at it twice as often: one that is given back is
+   * taken within 1.2 seconds.
+   */
   readonly retryMs?: number;
   readonly onTrouble?: (error: unknown) => void;
 }
@@ -87,13 +90,13 @@ export class LeaseElection {
     for (;;) {
       const sentAt = await this.#try(stop);
       if (sentAt !== undefined) return this.#lead(sentAt);
-      await this.#pause(stop);
+      await this.#pause(this.#retryMs / 2, stop);
     }
   }
 
   /** A leader stays out of step with the others, so that not all of them ask at once. */
-  async #pause(signal: AbortSignal): Promise<void> {
-    await sleep(this.#clock, this.#retryMs * (1 + 0.2 * this.#random.next()), signal);
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    await sleep(this.#clock, ms * (1 + 0.2 * this.#random.next()), signal);
   }
 
   /**
@@ -154,7 +157,7 @@ export class LeaseElection {
     arm();
     const keep = async (): Promise<void> => {
       for (;;) {
-        await this.#pause(lost.signal);
+        await this.#pause(this.#retryMs, lost.signal);
         const renewedAt = await this.#try(lost.signal);
         if (renewedAt !== undefined) {
           until = renewedAt + this.#renewDeadlineMs;

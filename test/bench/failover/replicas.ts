@@ -123,15 +123,22 @@ export class Replicas {
     this.#send('PATCH', `${POLICIES_PATH}/app-${index}`, { spec: { regions } }, 'application/merge-patch+json');
   }
 
-  /** Edits, and waits until this replica begins a copy. @returns milliseconds from `since`, or from the edit */
-  async editUntilCopied(replica: Replica, since?: number): Promise<number> {
+  /**
+   * Edits, and waits until this replica begins a copy.
+   * @param againMs after so long without one it edits again: a leader that is being stopped may still have acted on the edit
+   * @returns when the copy was begun, `performance.now()`
+   */
+  async editUntilCopied(replica: Replica, againMs = Number.POSITIVE_INFINITY): Promise<number> {
     const begun = performance.now();
-    this.edit();
-    for (;;) {
+    for (let edits = 0; ; ) {
+      const waited = performance.now() - begun;
+      if (waited >= edits * againMs || edits === 0) {
+        this.edit();
+        edits++;
+      }
       const copy = replica.writes.find(({ at, what }) => at >= begun && what.startsWith('CopyImage'));
-      if (copy) return copy.at - (since ?? begun);
-      if (performance.now() - begun > PATIENCE_MS)
-        throw new Error(`no copy within ${PATIENCE_MS} ms:\n${replica.process.output}`);
+      if (copy) return copy.at;
+      if (waited > PATIENCE_MS) throw new Error(`no copy within ${PATIENCE_MS} ms:\n${replica.process.output}`);
       await wait(LOOK_MS);
     }
   }
