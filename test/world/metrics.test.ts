@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { BUILDERS, CONSUMER, PRODUCTION, policy, seedOf } from './documents.ts';
+import { account, BUILDERS, CONSUMER, PRODUCTION, policy, seedOf } from './documents.ts';
 import { type Reading, scrape, seriesOf, sum } from './metric-readings.ts';
 import { begin } from './scene.ts';
 import { HOUR, type Launched, MINUTE, type World } from './world.ts';
@@ -123,7 +123,10 @@ describe('of trouble, a scrape shows', () => {
     const world = begin([policy()]);
     const controller = world.launch();
     await world.untilReady('web');
-    world.aws.setFaults([{ action: 'CopyImage', region: 'eu-west-1', nth: 1, times: 3, kind: 'throttle' }]);
+    world.aws.setFaults([
+      { action: 'CopyImage', region: 'eu-west-1', nth: 1, times: 3, kind: 'throttle' },
+      { action: 'DescribeImages', region: 'us-east-1', nth: 1, times: 2, kind: 'throttle' },
+    ]);
     world.release(BUILDERS, 'us-east-1', 'web-4', { app: 'web', release: 'stable' });
     const waits = (): boolean =>
       controller.metrics.parts?.engine.clients.budget.read().some(({ waiting }) => waiting > 0) === true;
@@ -135,12 +138,32 @@ describe('of trouble, a scrape shows', () => {
     expect(sum(during, 'amifleet_aws_bucket_waiting', bucket)).toBeGreaterThanOrEqual(1);
     await world.rest(HOUR);
     const after = await scrape(controller);
-    expect(sum(after, 'amifleet_aws_throttles_total')).toBe(3);
+    expect(sum(after, 'amifleet_aws_throttles_total')).toBe(5);
+    expect(sum(after, 'amifleet_aws_throttles_total', bucket)).toBe(3);
     expect(sum(after, 'amifleet_aws_calls_total', { action: 'CopyImage', code: 'RequestLimitExceeded' })).toBe(3);
-    expect(sum(after, 'amifleet_aws_budget_wait_seconds_sum')).toBeGreaterThan(0);
     expect(seriesOf(after, 'amifleet_aws_bucket_tokens', bucket)).toEqual([]);
     expect(seriesOf(after, 'amifleet_aws_bucket_waiting', bucket)).toEqual([]);
     expect(sum(after, 'amifleet_aws_bucket_waiting')).toBe(0);
+  });
+
+  it('how long calls have waited for the rate budget, where there is more to ask than it allows at once', async () => {
+    const images = Array.from({ length: 100 }, (_, index) => ({ name: `web-${index}`, tags: { app: 'web' } }));
+    const spec = {
+      source: { account: BUILDERS, region: 'us-east-1', images: { tags: { app: 'web' } }, newest: 100 },
+      regions: [{ name: 'us-east-1' }],
+      accounts: undefined,
+      mode: 'Plan',
+    };
+    const seed = { seed: 5, accounts: { [BUILDERS]: { 'us-east-1': { images } } } };
+    const world = begin([policy(spec)], { seed, accounts: [account(BUILDERS)] });
+    const controller = world.launch();
+    await world.until('it is planned', () => world.condition('web', 'Ready') !== undefined);
+    const readings = await scrape(controller);
+    const waited = sum(readings, 'amifleet_aws_budget_wait_seconds_sum');
+    expect(waited).toBeGreaterThan(0.1);
+    const count = sum(readings, 'amifleet_aws_budget_wait_seconds_count');
+    const atOnce = sum(readings, 'amifleet_aws_budget_wait_seconds_bucket', { le: 0 });
+    expect(count - atOnce).toBeGreaterThanOrEqual(10);
   });
 
   it('no code that only this one answer has', async () => {
@@ -176,6 +199,19 @@ describe('of trouble, a scrape shows', () => {
     expect(sum(after, 'workqueue_retries_total', { name })).toBe(errors);
     expect(sum(after, 'workqueue_queue_duration_seconds_sum', { name })).toBeGreaterThan(0);
     expect(sum(after, 'rest_client_requests_total', { method: 'PATCH', code: '<error>' })).toBeGreaterThanOrEqual(8);
+  });
+
+  it('which account cannot be used', async () => {
+    const world = begin([policy()]);
+    world.aws.setFaults([{ action: 'AssumeRole', nth: 1, times: 1000, kind: 'error-AccessDenied' }]);
+    const controller = world.launch();
+    const ready = async (account: string): Promise<number> =>
+      sum(await scrape(controller), 'amifleet_account_ready', { account });
+    await world.rest(MINUTE);
+    expect([await ready(BUILDERS), await ready(PRODUCTION)]).toEqual([1, 0]);
+    world.aws.setFaults([]);
+    await world.rest(HOUR);
+    expect([await ready(BUILDERS), await ready(PRODUCTION)]).toEqual([1, 1]);
   });
 
   it('what is held back, by reason', async () => {

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountStatus } from '../../src/api/account-status.ts';
 import { BUILDERS, policy, seedOf } from './documents.ts';
+import { scrape, sum } from './metric-readings.ts';
 import { begin, copiesIn } from './scene.ts';
-import { DAY, HOUR, type World } from './world.ts';
+import { DAY, HOUR, type Launched, type World } from './world.ts';
 
 const EU = 'eu-west-1';
 const ALONE = { accounts: undefined, sharing: undefined };
@@ -19,23 +20,24 @@ const snapshotsIn = (world: World): string[] =>
   world.aws.world().snapshots.flatMap(({ region, id }) => (region === EU ? [id] : []));
 
 /** A policy has left its copy behind, as Retain says. */
-async function retained(seed: object = seedOf()): Promise<World> {
+async function retained(seed: object = seedOf()): Promise<{ readonly world: World; readonly controller: Launched }> {
   const world = begin([policy(ALONE)], { seed });
-  world.launch({ resyncMs: 4 * HOUR });
+  const controller = world.launch({ resyncMs: 4 * HOUR });
   await world.untilReady('web');
   await world.until('it was swept', () => statusOf(world)?.orphanCount === 0, 2 * HOUR);
   world.delete('web');
   await world.until('the policy is gone', () => world.policy('web') === undefined);
-  return world;
+  return { world, controller };
 }
 
 describe('snapshots that a policy which is gone has left behind', () => {
   it('are found by the daily sweep, listed with the way out, and left alone', async () => {
-    const world = await retained();
+    const { world, controller } = await retained();
     deregisterCopy(world);
     const left = snapshotsIn(world);
     expect(left).toHaveLength(2);
     await world.until('they are found', () => statusOf(world)?.orphanCount === 2, 2 * DAY);
+    expect(sum(await scrape(controller), 'amifleet_orphans', { account: BUILDERS })).toBe(2);
     const { orphans = [] } = statusOf(world) ?? {};
     expect(orphans.map(({ id }) => id)).toEqual(left.toSorted());
     expect(orphans[0]).toMatchObject({
@@ -56,7 +58,7 @@ describe('snapshots that a policy which is gone has left behind', () => {
   it('are none while their image is there, or can be restored', async () => {
     const { accounts, ...rest } = seedOf() as { accounts: Record<string, object> };
     const binned = { ...accounts[BUILDERS], [EU]: { recycleBin: { retentionDays: 2 } } };
-    const world = await retained({ ...rest, accounts: { ...accounts, [BUILDERS]: binned } });
+    const { world } = await retained({ ...rest, accounts: { ...accounts, [BUILDERS]: binned } });
     await world.rest(1.5 * DAY);
     expect(statusOf(world)?.orphanCount).toBe(0);
     deregisterCopy(world);

@@ -1,5 +1,6 @@
 import type { Registry } from '@prometheus-io/client';
 import type { AmiPolicy } from '../../api/ami-policy.ts';
+import type { Condition } from '../../api/conditions.ts';
 import type { TargetCensus } from '../../aws/inventories.ts';
 import type { Parts } from '../../controller/observer.ts';
 import { pulledGauge, type Series } from './pulled.ts';
@@ -30,10 +31,10 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
     help: '1 when the condition Ready of a policy is True, 0 when it is not.',
     labelNames: ['namespace', 'name'],
     read: () =>
-      policies().map(({ metadata: { namespace = '', name }, status }) => {
-        const isReady = status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-        return [{ namespace, name }, isReady === true ? 1 : 0] as const;
-      }),
+      policies().map(({ metadata: { namespace = '', name }, status }) => [
+        { namespace, name },
+        isReady(status?.conditions) ? 1 : 0,
+      ]),
   });
   pulledGauge(registry, {
     name: 'amifleet_policy_conditions',
@@ -56,6 +57,15 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
       for (const { status } of policies())
         for (const { reason } of status?.plan?.blocked ?? []) counts.add('', reason, (reason) => ({ reason }));
       return counts.series();
+    },
+  });
+  pulledGauge(registry, {
+    name: 'amifleet_account_ready',
+    help: '1 when the condition Ready of an AwsAccount is True, 0 when it is not.',
+    labelNames: ['account'],
+    read: function* (): Generator<Series> {
+      for (const { metadata, status } of leader()?.accounts() ?? [])
+        yield [{ account: metadata.name }, isReady(status?.conditions) ? 1 : 0];
     },
   });
   pulledGauge(registry, {
@@ -111,6 +121,9 @@ export function fleetMetrics(registry: Registry, parts: () => Parts | undefined,
     }),
   });
 }
+
+const isReady = (conditions: readonly Condition[] = []): boolean =>
+  conditions.some(({ type, status }) => type === 'Ready' && status === 'True');
 
 /** Counts by labels of which one is a reason. Beyond the limit every further reason is Other. */
 class ReasonCounts {
