@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ModifyImageAttributeCommand } from '@aws-sdk/client-ec2';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { stringify } from 'yaml';
+import { applyUntilDone } from '../../src/cli/apply-until-done.ts';
 import { beginRun, type FilePass, type FilePolicy, filePass, readPolicyFile, sweep } from '../../src/cli/file-mode.ts';
 import { ContestLedger } from '../../src/controller/contest-ledger.ts';
 import type { Engine } from '../../src/controller/engine.ts';
@@ -335,4 +336,27 @@ it('an AWS that throttles and breaks connections gets no copy twice', async () =
   const [result] = await untilSettled(policies);
   expect(result?.report.status.targetsReady).toBe('2/2');
   expect(copies()).toHaveLength(2);
+});
+
+it('without --wait an apply stays until everything is begun, also what has to wait for its turn', async () => {
+  await aws[Symbol.asyncDispose]();
+  const images = Array.from({ length: 85 }, (_, index) => ({
+    name: `web-${index}`,
+    ageDays: 100 - index,
+    tags: { app: 'web' },
+  }));
+  aws = await simulatedAws({ accounts: { [ACCOUNT]: { 'us-east-1': { images } }, [OTHER_ACCOUNT]: {} } });
+  const { clients, inventories, clock } = aws;
+  engine = { ...engine, clients, inventories, clock, sweep: new Sweep(clients, inventories, clock) };
+  const policies = write(policy({ ...SPEC, source: { ...SPEC.source, newest: 85 } }));
+  const run = beginRun(path(), engine, policies, stop.signal);
+  const said = vi.spyOn(console, 'log').mockReturnValue();
+  try {
+    await applyUntilDone(run, policies[0]!, { wait: false, may: undefined });
+    expect(said.mock.calls.flat().filter((line) => String(line).includes('CopyImage'))).toHaveLength(85);
+  } finally {
+    said.mockRestore();
+  }
+  expect(copies()).toHaveLength(85);
+  expect(aws.simulator.calls().reduce((sum, { throttled }) => sum + throttled, 0)).toBe(0);
 });
