@@ -115,6 +115,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       onTaken: (ms) => observer?.waited(controller, ms),
       onDone: (ms) => observer?.worked(controller, ms),
     });
+  const ownPolicies = (): readonly AmiPolicy[] => store.all().filter(shard);
   const policyQueue = queueOf('amipolicy');
   const accountQueue = queueOf('awsaccount');
   const freshness = new FreshnessLedger(clock, options.verifyMs);
@@ -132,14 +133,14 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
     cluster,
     queues: { amipolicy: policyQueue, awsaccount: accountQueue },
     views: { amipolicy: policyView, awsaccount: accountView },
-    policies: () => store.all().filter(shard),
+    policies: ownPolicies,
     accounts: () => accountView.store.all().filter(shard),
     leads: () => turn.mayWrite(),
   });
   policyView.start();
   accountView.start();
   await Promise.race([Promise.all([policyView.synced, accountView.synced]), aborted(stop)]);
-  if (!stop.aborted) log.info({ cluster, policies: store.all().filter(shard).length, readOnly }, 'controller is ready');
+  if (!stop.aborted) log.info({ cluster, policies: ownPolicies().length, readOnly }, 'controller is ready');
 
   // A standby waits here, with its caches filled.
   const { end, takesOver } = await turn.begin(stop);
@@ -153,7 +154,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
       {
         sweep: engine.sweep,
         accounts: () => store.accounts(),
-        policies: () => store.all().filter(shard),
+        policies: ownPolicies,
         ownerOf: (policy) => policyController.ownerOf(policy),
         readOnly,
         onSwept: (account, concerned) => {
@@ -170,7 +171,7 @@ export async function runController(options: ControllerOptions, stop: AbortSigna
   if (!end.aborted) sweep();
   const resync = (): void => {
     freshness.resync();
-    for (const policy of store.all().filter(shard)) policyQueue.add(keyOf(policy), 'low');
+    for (const policy of ownPolicies()) policyQueue.add(keyOf(policy), 'low');
     sweep();
   };
   everyPeriod(clock, options.resyncMs, resync, end);
