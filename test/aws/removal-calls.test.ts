@@ -118,11 +118,26 @@ describe('an image that goes with its snapshots', () => {
     expect(away.inventory.view().snapshots.size).toBe(2);
   });
 
-  it('leaves what an endpoint says nothing of', async () => {
+  it('leaves, and still lists, what an endpoint says nothing of', async () => {
     const { id, snapshotIds } = await ready();
-    // As moto: the parameter is passed over without a word.
-    await away.ec2.send(new DeregisterImageCommand({ ImageId: id }));
-    expect(await deregister(id, snapshotIds).catch(() => undefined)).toBeUndefined();
+    // As moto: the parameter is passed over without a word, and there are no results.
+    const asMoto: OpenTarget = {
+      ...away,
+      ec2: {
+        target: AWAY,
+        send: (command, options) => {
+          if (command instanceof DeregisterImageCommand) delete command.input.DeleteAssociatedSnapshots;
+          return away.ec2.send(command, options);
+        },
+      },
+    };
+    const call = action(
+      { do: 'deregister', imageId: id, withSnapshots: snapshotIds },
+      { destroys: { imageId: id, state: 'available' } },
+    );
+    expect(await performCall(call, asMoto, { signal: STOP })).toBeUndefined();
+    expect(images()).toEqual([]);
+    expect(snapshots()).toHaveLength(2);
     expect(away.inventory.view().snapshots.size).toBe(2);
   });
 
