@@ -144,6 +144,8 @@ describe('the audit lines of a run', () => {
       new Set([
         'DeregisterImage unknown Timeout',
         'DeleteSnapshot unknown ConnectionFailed',
+        // A throttled call goes back to the schedule, and is begun again when there is room.
+        'DisableImage refused RequestLimitExceeded',
         'DeleteParameter unknown Timeout',
         'DeleteTags refused IncorrectState',
         // They are asked for again, and were gone already.
