@@ -13,7 +13,7 @@ function copying(...parts: readonly { readonly ageMs: number; readonly progress:
   world.source(1);
   const id = world.copy(1, EU, { state: 'pending' });
   const { snapshots } = world.place(EU);
-  const [made] = [...snapshots.values()].filter(({ description }) => description.includes(id));
+  const made = [...snapshots.values()].find(({ description }) => description.includes(id));
   snapshots.clear();
   for (const [index, { ageMs, progress }] of parts.entries()) {
     const each = { ...made!, id: `snap-${index}`, progress, startedAt: NOW - ageMs };
