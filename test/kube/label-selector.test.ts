@@ -1,5 +1,7 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseLabelSelector } from '../../src/kube/label-selector.ts';
+import { labelSelector } from '../../src/simulator/kube/selectors.ts';
 
 describe('a label selector', () => {
   const objects = {
@@ -37,5 +39,29 @@ describe('a label selector', () => {
     (selector) => {
       expect(() => parseLabelSelector(selector)).toThrow(/cannot be read: ".*"\. Say for example/);
     },
+  );
+});
+
+it('whatever it says, it finds what the API server finds', () => {
+  const key = fc.constantFrom('shard', 'tier', 'amifleet.io/part');
+  const value = fc.constantFrom('', 'a', 'b', 'c-1');
+  const blank = fc.constantFrom('', ' ');
+  const requirement = fc.oneof(
+    fc.tuple(fc.constantFrom('', '!'), key).map((parts) => parts.join('')),
+    fc.tuple(key, blank, fc.constantFrom('=', '==', '!='), blank, value).map((parts) => parts.join('')),
+    fc
+      .tuple(key, fc.constantFrom('in', 'notin'), fc.array(value, { minLength: 1, maxLength: 3 }), blank)
+      .map(([name, operator, values, gap]) => `${name} ${operator}${gap}(${values.join(`,${gap}`)})`),
+  );
+  const labels = fc.option(fc.dictionary(key, value), { nil: undefined });
+  fc.assert(
+    fc.property(fc.array(requirement, { maxLength: 3 }), labels, (requirements, given) => {
+      const text = requirements.join(',');
+      const object = { metadata: { name: 'x', ...(given && { labels: given }) } };
+      expect(parseLabelSelector(text)(given)).toBe(
+        labelSelector(text)(object as Parameters<ReturnType<typeof labelSelector>>[0]),
+      );
+    }),
+    { numRuns: 500 },
   );
 });
