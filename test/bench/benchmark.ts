@@ -2,7 +2,7 @@
 export interface Figure {
   readonly name: string;
   readonly value: number;
-  readonly unit: 's' | 'ms' | 'MiB' | 'calls' | 'writes';
+  readonly unit: 's' | 'ms' | 'MiB' | 'calls' | 'writes' | 'bytes';
   /** To reach: at most this. */
   readonly goal?: number;
   /** What no program could go below here, in the same unit, and why. */

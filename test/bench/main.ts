@@ -7,6 +7,7 @@ import type { Benchmark, Figure, Outcome } from './benchmark.ts';
 const BENCHMARKS: Readonly<Record<string, () => Promise<Benchmark>>> = {
   plan: async () => (await import('./plan.ts')).planBenchmark,
   'edit-latency': async () => (await import('./edit-latency.ts')).editLatency,
+  inventory: async () => (await import('./inventory.ts')).inventory,
   'steady-state': async () => (await import('./steady-state.ts')).steadyState,
   converge: async () => (await import('./converge.ts')).converge,
   start: async () => (await import('./start.ts')).start,

@@ -19,10 +19,12 @@ const POLICIES = 10;
 const RUNS = 15;
 /** Files are in the cache of the machine then, as they are when a pod is restarted. */
 const WARM_UP_RUNS = 2;
-const GOAL_MS = 1500;
+const GOALS_MS = { source: 1500, bundle: 500 } as const;
 
 interface Ready {
   readonly ms: number;
+  /** What the process has used by then, milliseconds, in all its threads: what it takes where nothing else runs. */
+  readonly cpuMs: number;
   readonly residentMiB: number;
 }
 
@@ -48,8 +50,8 @@ export const start: Benchmark = {
       return {
         kind: 'measured',
         figures: [
-          ...figures('from source', source, empty, undefined),
-          ...figures('from the bundle', bundled, empty, size),
+          ...figures('from source', source, empty, GOALS_MS.source, undefined),
+          ...figures('from the bundle', bundled, empty, GOALS_MS.bundle, size),
         ],
       };
     } finally {
@@ -60,7 +62,13 @@ export const start: Benchmark = {
   },
 };
 
-function figures(name: string, runs: readonly Ready[], empty: readonly Ready[], detail: string | undefined): Figure[] {
+function figures(
+  name: string,
+  runs: readonly Ready[],
+  empty: readonly Ready[],
+  goal: number,
+  detail: string | undefined,
+): Figure[] {
   const times = runs.map(({ ms }) => ms);
   const resident = (of: readonly Ready[]): number => median(of.map(({ residentMiB }) => residentMiB));
   return [
@@ -68,11 +76,17 @@ function figures(name: string, runs: readonly Ready[], empty: readonly Ready[], 
       name: `${name}, median`,
       value: median(times),
       unit: 'ms',
-      goal: GOAL_MS,
+      goal,
       bound: { value: median(empty.map(({ ms }) => ms)), why: WHY },
       ...(detail !== undefined && { detail }),
     },
-    { name: `${name}, slowest`, value: Math.max(...times), unit: 'ms', goal: GOAL_MS },
+    { name: `${name}, slowest`, value: Math.max(...times), unit: 'ms', goal },
+    {
+      name: `${name}, CPU until ready`,
+      value: median(runs.map(({ cpuMs }) => cpuMs)),
+      unit: 'ms',
+      bound: { value: median(empty.map(({ cpuMs }) => cpuMs)), why: WHY },
+    },
     {
       name: `${name}, RSS when ready`,
       value: resident(runs),
@@ -113,7 +127,7 @@ async function once(
       let output = '';
       child.stdout.on('data', (data: Buffer) => {
         output += data.toString();
-        if (ready.test(output)) resolve({ ms: performance.now() - begun, residentMiB: residentMiB(child.pid ?? 0) });
+        if (ready.test(output)) resolve({ ms: performance.now() - begun, ...usageOf(child.pid ?? 0) });
       });
       child.stderr.on('data', (data: Buffer) => {
         output += data.toString();
@@ -127,13 +141,18 @@ async function once(
   }
 }
 
+/** Linux counts CPU in hundredths of a second. */
+const TICK_MS = 10;
+
 /** NaN where the system does not tell. */
-function residentMiB(pid: number): number {
+function usageOf(pid: number): Pick<Ready, 'cpuMs' | 'residentMiB'> {
   try {
     const kiB = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-    return Number(kiB) / 1024;
+    // The name of the program, in brackets, may hold anything; user and system time are the 12th and 13th after it.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+    return { cpuMs: (Number(fields[11]) + Number(fields[12])) * TICK_MS, residentMiB: Number(kiB) / 1024 };
   } catch {
-    return Number.NaN;
+    return { cpuMs: Number.NaN, residentMiB: Number.NaN };
   }
 }
 
