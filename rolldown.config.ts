@@ -12,7 +12,7 @@ const httpWithoutFetch: RolldownPlugin = {
   load: (id) => {
     if (id !== '\0node:http') return undefined;
     const names = Object.entries(Object.getOwnPropertyDescriptors(http))
-      .filter(([name, { get }]) => get === undefined && name !== 'default')
+      .filter(([name, property]) => 'value' in property && name !== 'default')
       .map(([name]) => name);
     return `const http = process.getBuiltinModule('node:http');\nexport default http;\nexport const { ${names.join(', ')} } = http;\n`;
   },

@@ -76,10 +76,13 @@ function isMadeOf(tags: Tags, listed: readonly Tag[]): boolean {
   return count === Object.keys(tags).length;
 }
 
-/** FNV-1a, and of that what V8 keeps without a number object. */
+/**
+ * Of each tag FNV-1a, and of their sum what V8 keeps without a number object: a sum, because EC2 promises no order of
+ * tags, and a hash that goes by the order would take the same tags for others with each listing.
+ */
 function hashOf(tags: readonly Tag[]): number {
-  let hash = 0x811c9dc5;
-  for (const { Key = '', Value = '' } of tags) hash = fnv(fnv(hash, Key), Value);
+  let hash = 0;
+  for (const { Key = '', Value = '' } of tags) hash = (hash + fnv(fnv(0x811c9dc5, Key), Value)) | 0;
   return hash & 0x3fff_ffff;
 }
 

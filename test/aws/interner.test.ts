@@ -8,13 +8,14 @@ const drawnTags = fc.uniqueArray(
   { selector: ({ Key }) => Key, maxLength: 3 },
 );
 
-it('tags say what was listed, and the same ones are one object', () => {
+it('tags say what was listed, and the same ones are one object, in whatever order they come', () => {
   const interner = new Interner();
   fc.assert(
     fc.property(drawnTags, (listed) => {
       const tags = interner.tags(listed);
       expect(new Map(Object.entries(tags))).toEqual(new Map(listed.map(({ Key, Value }) => [Key, Value])));
       expect(interner.tags(structuredClone(listed))).toBe(tags);
+      expect(interner.tags(listed.toReversed())).toBe(tags);
     }),
   );
 });

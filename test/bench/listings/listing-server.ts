@@ -18,7 +18,7 @@ const server = createServer((request, response) => {
     response.writeHead(200, { 'content-type': 'text/xml' }).end(answer(parameters, REGIONS.indexOf(region)));
   });
 });
-server.listen(0, '127.0.0.1', () => parentPort?.postMessage((server.address() as AddressInfo).port));
+server.listen(0, '127.0.0.1', () => parentPort?.postMessage((server.address() as AddressInfo).port, []));
 
 function answer(parameters: URLSearchParams, target: number): string {
   const action = parameters.get('Action') as Listing | 'GetCallerIdentity';

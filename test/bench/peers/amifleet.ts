@@ -91,6 +91,8 @@ export async function amifleet(
     const times = ['--resync', `${RESYNC_MS / 1000}s`, '--verify-permissions', `${VERIFY_MS / 1000}s`];
     running = new AmifleetProcess([...args, ...times], environmentFor(endpoint), bundle);
     try {
+      // What the status says may be of the process before.
+      await running.says(/pass ended/);
       await until('amifleet is done', isDone, DONE_MS);
     } catch (error) {
       throw new Error(`${String(error)}\n${send('GET', POLICY)}\n${running.output}`, { cause: error });
