@@ -229,14 +229,14 @@ describe('what EC2 refuses on the way out (ec2-facts 8)', () => {
       'DeregisterImage',
       'InvalidParameterValue',
       'This image is managed by AWS Backup',
-      /InvalidParameterValue: .*AWS Backup.* This stays until/,
+      /ManagedByOther .*AWS Backup manages .*recovery point/,
     ],
     ['DeregisterImage', 'IncorrectState', 'It is busy', /IncorrectState: .*tried again/],
     [
       'DeleteSnapshot',
       'InvalidParameterValue',
       'This snapshot is managed by the AWS Backup service',
-      /InvalidParameterValue: .*AWS Backup.* This stays until/,
+      /ManagedByOther .*AWS Backup manages .*recovery point/,
     ],
     [
       'DeleteSnapshot',
