@@ -36,7 +36,7 @@ describeOnControlPlane('the controller, as deployed, on a real API server', () =
   };
   const start = (...args: string[]): AmifleetProcess =>
     new AmifleetProcess(
-      ['controller', '--kubeconfig', kubeconfig, '--resync', '2s', ...args],
+      ['controller', '--kubeconfig', kubeconfig, '--resync', '2s', '--verify-permissions', '2s', ...args],
       aws.environment(BUILDERS),
     );
 

@@ -3,7 +3,10 @@ export const BUILDERS = '111122223333';
 export const PRODUCTION = '222233334444';
 const SELECTED = '333344445555';
 
-const KEYS = { 'eu-west-1': { keys: [{ alias: 'alias/ami' }] } };
+const VENDOR = '777788889999';
+
+const KEY = { keys: [{ alias: 'alias/ami' }] };
+const KEYS = { 'eu-west-1': KEY };
 const role = (id: string): object => ({
   arn: `arn:aws:iam::${id}:role/amifleet`,
   externalId: 'amifleet-prod',
@@ -27,12 +30,28 @@ export const SAMPLE_WORLD = {
           image('web-base-2', 10, { app: 'web-base' }),
           image('node-base-1', 15, { app: 'node-base' }),
           { ...image('db-base-1', 3, { app: 'db-base' }), architecture: 'arm64' },
+          ...['x86_64', 'arm64'].flatMap((architecture) =>
+            [3, 2, 1].map((version) => ({
+              ...image(`node-${architecture}-${version}`, 10 * version, { pipeline: 'node', channel: 'stable' }),
+              architecture,
+            })),
+          ),
         ],
+        ...KEY,
       },
       ...KEYS,
     },
     [PRODUCTION]: {},
     [SELECTED]: KEYS,
+    [VENDOR]: {
+      'us-east-1': {
+        images: ['1', '2'].map((version) => ({
+          ...image(`appliance-${version}`, 10, {}),
+          launchPermissions: { accounts: [BUILDERS] },
+          createVolumePermissions: [BUILDERS],
+        })),
+      },
+    },
   },
   roles: [role(PRODUCTION), role(SELECTED)],
 };

@@ -31,7 +31,7 @@ const SEED = {
           tagged('golden-1', 9, { app: 'web', release: 'stable' }),
           ...['x86_64', 'arm64'].flatMap((architecture) =>
             [60, 40, 20, 2].map((age, index) =>
-              tagged(`node-${architecture}-${index}`, age, { pipeline: 'node', release: 'stable' }, architecture),
+              tagged(`node-${architecture}-${index}`, age, { pipeline: 'node', channel: 'stable' }, architecture),
             ),
           ),
         ],
