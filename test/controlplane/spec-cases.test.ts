@@ -116,7 +116,7 @@ describeOnControlPlane('the schemas on a real API server', (plane) => {
               fields: fields(answer.details?.causes ?? []),
             });
           }),
-          { numRuns: 300, seed: 11 },
+          { numRuns: 1000, seed: 11 },
         );
         expect(verdicts.taken).toBeGreaterThan(5);
         expect(verdicts.refused).toBeGreaterThan(5);
